@@ -1,0 +1,137 @@
+import type { CodecName } from '../codec/codec.ts';
+import type { MemberKind } from '../codec/member.ts';
+
+/** Raised when a reader of an older version could misunderstand the file. Fields may be added without raising it. */
+export const MANIFEST_VERSION = 1;
+
+/** The `.meta` file beside a dump: what the dump is, how to check it, and what it needs. JSON, UTF-8. */
+export interface Manifest {
+  readonly formatVersion: number;
+  readonly label: string;
+  /** Configured name of the source. */
+  readonly source: string;
+  /** `incomplete`: something of the database is not in the dump; `omitted` names it. */
+  readonly outcome: 'complete' | 'incomplete';
+  readonly omitted: readonly Omission[];
+  readonly warnings: readonly string[];
+  readonly database: DatabaseProperties;
+  readonly server: ServerProperties;
+  readonly programs: { readonly dbBackup: string; readonly pgDump: string };
+  readonly snapshot: { readonly time: string; readonly lsn: string };
+  readonly timing: { readonly startedAt: string; readonly finishedAt: string; readonly dumpSeconds: number };
+  readonly codec: { readonly name: CodecName; readonly level: number };
+  readonly file: FileProperties & {
+    /** Bytes of the SQL script. */
+    readonly rawBytes: number;
+  };
+  readonly side: { readonly toc?: FileProperties; readonly globals?: FileProperties };
+  readonly requires: Requirements;
+  readonly tables: readonly TableEntry[];
+  readonly sequences: readonly SequenceEntry[];
+  readonly largeObjects: { readonly count: number };
+  readonly members: readonly MemberEntry[];
+  readonly copies: readonly CopyEntry[];
+  /** Set when the manifest was rebuilt from the file by `backup-manager reindex`. */
+  readonly reindexedAt?: string;
+}
+
+export interface Omission {
+  readonly kind: 'rows' | 'large-objects' | 'object';
+  /** The object as a person writes it: `sales.orders`, `large objects`, or PostgreSQL's own words. */
+  readonly object: string;
+  readonly reason: string;
+}
+
+export interface FileProperties {
+  /** File name without folder. */
+  readonly name: string;
+  readonly bytes: number;
+  /** Hex. */
+  readonly sha256: string;
+}
+
+/** What `CREATE DATABASE` and `ALTER DATABASE` need to make an equal empty database. */
+export interface DatabaseProperties {
+  readonly name: string;
+  readonly encoding: string;
+  /** `libc`, `icu` or `builtin`; before PostgreSQL 15 always `libc`. */
+  readonly localeProvider: 'libc' | 'icu' | 'builtin';
+  readonly collate: string;
+  readonly ctype: string;
+  /** ICU or builtin locale. */
+  readonly locale?: string;
+  readonly icuRules?: string;
+  readonly collationVersion?: string;
+  readonly owner: string;
+  readonly tablespace: string;
+  /** -1: no limit. */
+  readonly connectionLimit: number;
+  readonly isTemplate: boolean;
+  /** Items as in `pg_database.datacl`; absent when the default applies. */
+  readonly acl?: readonly string[];
+  /** `ALTER DATABASE … SET` (role absent) and `ALTER ROLE … IN DATABASE … SET`. */
+  readonly settings: readonly { readonly role?: string; readonly name: string; readonly value: string }[];
+  readonly comment?: string;
+}
+
+export interface ServerProperties {
+  /** As the server says it: `17.5 (Debian 17.5-1)`. */
+  readonly version: string;
+  /** `server_version_num`: 170005. */
+  readonly versionNum: number;
+  readonly systemIdentifier?: string;
+  readonly standby: boolean;
+}
+
+export interface Requirements {
+  readonly roles: readonly string[];
+  readonly tablespaces: readonly string[];
+  readonly extensions: readonly { readonly name: string; readonly version: string; readonly schema: string }[];
+}
+
+/** A table whose rows we copied. Rows that stay with `pg_dump` (extension configuration tables, …) are not listed. */
+export interface TableEntry {
+  readonly schema: string;
+  readonly name: string;
+  /** In the order of the rows' fields; generated columns left out. */
+  readonly columns: readonly string[];
+  /** The partitioned table that the rows are loaded through, when not into the table itself. */
+  readonly loadInto?: { readonly schema: string; readonly name: string };
+  readonly rows: number;
+  /** Bytes of COPY text. */
+  readonly bytes: number;
+  /** 32 hex digits: the sum, modulo 2^128, of MurmurHash3_x64_128 (seed 0) of each row's COPY text without its line end. */
+  readonly digest: string;
+}
+
+export interface SequenceEntry {
+  readonly schema: string;
+  readonly name: string;
+  /** As text: a bigint does not fit a JSON number. */
+  readonly lastValue: string;
+  readonly isCalled: boolean;
+}
+
+/** One member of the dump file. A run (`continues` up to the first without) is one whole COPY block. */
+export interface MemberEntry {
+  readonly kind: MemberKind;
+  /** Index into `tables`, for chunks. */
+  readonly table?: number;
+  readonly offset: number;
+  readonly length: number;
+  readonly rawLength: number;
+  /** Rows that end in this member. */
+  readonly rows: number;
+  /** Of the member's bytes in the file, hex. */
+  readonly sha256: string;
+  /** The next member goes on with the same COPY block (or script): neither is whole without the other. */
+  readonly continues?: true;
+}
+
+export interface CopyEntry {
+  readonly target: string;
+  readonly location: string;
+  readonly sha256: string;
+  readonly storedAt: string;
+  readonly checkedBy: string;
+}

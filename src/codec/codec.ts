@@ -1,0 +1,64 @@
+import { constants, crc32, deflateRawSync, inflateRawSync, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
+
+export type CodecName = 'gzip' | 'zstd';
+
+export const CODECS = {
+  gzip: { extension: '.sql.gz', defaultLevel: 1, minLevel: 1, maxLevel: 9 },
+  zstd: { extension: '.sql.zst', defaultLevel: 1, minLevel: 1, maxLevel: 19 },
+} as const;
+
+/** The part of a member between its 32-byte header and its end: what the codec makes of the raw bytes. */
+export interface Codec {
+  readonly name: CodecName;
+  /** One shot, synchronous: meant for worker threads. */
+  compress(raw: Uint8Array, level: number): readonly Uint8Array[];
+  /** Throws unless `body` is whole, gives exactly `rawLength` bytes and matches its checksum. */
+  decompress(body: Uint8Array, rawLength: number): Uint8Array;
+}
+
+// One allocation for nearly every member: zlib otherwise collects the output in pieces of 16 KiB and joins them.
+const OUTPUT_CHUNK = 2 * 1024 * 1024;
+
+const gzip: Codec = {
+  name: 'gzip',
+  compress(raw, level) {
+    const deflated = deflateRawSync(raw, { level, chunkSize: OUTPUT_CHUNK });
+    const trailer = Buffer.allocUnsafe(8);
+    trailer.writeUInt32LE(crc32(raw), 0);
+    trailer.writeUInt32LE(raw.length % 2 ** 32, 4);
+    return [deflated, trailer];
+  },
+  decompress(body, rawLength) {
+    const trailer = Buffer.from(body.buffer, body.byteOffset + body.length - 8, 8);
+    const raw = inflateRawSync(body.subarray(0, -8), { maxOutputLength: Math.max(rawLength, 1), chunkSize: Math.max(rawLength, 64) });
+    if (raw.length !== rawLength || trailer.readUInt32LE(4) !== rawLength) throw new Error('the raw length differs');
+    if (crc32(raw) !== trailer.readUInt32LE(0)) throw new Error('the CRC-32 differs');
+    return raw;
+  },
+};
+
+const zstd: Codec = {
+  name: 'zstd',
+  compress(raw, level) {
+    return [
+      zstdCompressSync(raw, {
+        chunkSize: OUTPUT_CHUNK,
+        pledgedSrcSize: raw.length,
+        params: {
+          [constants.ZSTD_c_compressionLevel]: level,
+          [constants.ZSTD_c_checksumFlag]: 1,
+          [constants.ZSTD_c_contentSizeFlag]: 1,
+        },
+      }),
+    ];
+  },
+  decompress(body, rawLength) {
+    const raw = zstdDecompressSync(body, { maxOutputLength: Math.max(rawLength, 1), chunkSize: Math.max(rawLength, 64) });
+    if (raw.length !== rawLength) throw new Error('the raw length differs');
+    return raw;
+  },
+};
+
+export function codecOf(name: CodecName): Codec {
+  return name === 'gzip' ? gzip : zstd;
+}
