@@ -1,0 +1,239 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { chown, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import { BackupError } from '../errors.ts';
+import type { ConnectionOptions } from './connection.ts';
+import { serverAccount, type Account } from './server-account.ts';
+
+export interface ThrowAwayServerOptions {
+  /** Holds `initdb` and `postgres` of the wanted version. */
+  readonly binDirectory: string;
+  /** Where the server's folder is made; the system's temporary folder by default. */
+  readonly parentFolder?: string;
+  /** Name of the superuser; by default a random one, which no restored role can collide with. */
+  readonly user?: string;
+  /** Added to postgresql.conf; they win over the defaults. */
+  readonly settings?: Readonly<Record<string, string>>;
+  /** Added to those of initdb; they win over the defaults (UTF8, C.UTF-8). */
+  readonly initdbArgs?: readonly string[];
+  /** Listen on 127.0.0.1 as well, where a password is needed: see {@link ThrowAwayServer.loopback}. */
+  readonly listenOnLoopback?: boolean;
+  readonly startTimeoutSeconds?: number;
+  readonly signal?: AbortSignal;
+}
+
+/** A private PostgreSQL that keeps nothing. */
+export interface ThrowAwayServer {
+  /** The superuser on database `postgres`, through a Unix socket that only our account reaches. */
+  readonly connection: ConnectionOptions;
+  /** The same over TCP, with a password; only with `listenOnLoopback`. */
+  readonly loopback?: ConnectionOptions;
+  readonly dataDirectory: string;
+  readonly logFile: string;
+  /** Ends the server at once and removes its folder. May be called more than once. */
+  stop(): Promise<void>;
+  /** The same as by a crash: SIGKILL, nothing told to clients. */
+  kill(): Promise<void>;
+}
+
+/** Nothing that such a server holds is worth an fsync. Sizes are for loading a dump fast, not for keeping memory. */
+const SETTINGS = {
+  fsync: 'off',
+  synchronous_commit: 'off',
+  full_page_writes: 'off',
+  max_wal_size: '8GB',
+  checkpoint_timeout: '1h',
+  autovacuum: 'off',
+  logging_collector: 'off',
+  unix_socket_permissions: '0700',
+} as const;
+
+/** Longest path of a Unix socket on Linux, with its end mark and room for `/.s.PGSQL.65535`. */
+const SOCKET_FOLDER_MAX = 107 - 16;
+
+/**
+ * Keeps the server and outlives us for as long as it takes to remove it: it reads our end of a pipe, which the kernel
+ * closes whatever we die of. File descriptor 3 is held open by the server and its children and so tells us their end.
+ * TERM comes before the other signal because a server that has only just been forked still ignores QUIT.
+ * Arguments: program folder, server folder, socket folder, then those of initdb.
+ */
+const KEEPER = `
+bin=$1 folder=$2 socket=$3; shift 3
+umask 077
+sweep() { tries=0; until rm -rf "$folder/"* "$folder" "$socket" 2>/dev/null || [ $tries -ge 50 ]; do
+  tries=$((tries + 1)); sleep 0.1; done; }
+if "$bin/initdb" -D "$folder/data" "$@" >"$folder/server.log" 2>&1 </dev/null; then
+  cat "$folder/settings" >>"$folder/data/postgresql.conf"
+  "$bin/postgres" -D "$folder/data" >"$folder/server.log" 2>&1 </dev/null &
+  server=$!
+  exec 3>&-
+  trap '' INT TERM HUP
+  read -r how || how=QUIT
+  [ "$how" = KILL ] || kill -TERM "$server" 2>/dev/null
+  kill -"$how" "$server" 2>/dev/null
+  wait "$server"
+  # A killed server leaves its lock, a System V shared memory segment, whose number is in line 7.
+  [ "$how" = KILL ] && ipcrm -m "$(sed -n '7s/.* //p' "$folder/data/postmaster.pid")" 2>/dev/null
+  sweep
+else
+  exec 3>&-
+  read -r how
+  sweep
+fi
+`;
+
+/**
+ * Makes and starts a private server: a new cluster in a folder of its own, durability off, reached through a Unix socket.
+ * Whatever becomes of our process, SIGKILL included, the server ends and its folder goes. As root, it runs as an
+ * unprivileged account. Throws SERVER_START_FAILED with the last lines of its log.
+ */
+export async function startThrowAwayServer(options: ThrowAwayServerOptions): Promise<ThrowAwayServer> {
+  options.signal?.throwIfAborted();
+  const account = await serverAccount();
+  const folder = await mkdtemp(join(options.parentFolder ?? tmpdir(), 'throw-away-server-'));
+  const socketFolder = await makeSocketFolder(folder);
+  const user = options.user ?? `throw_away_${randomBytes(6).toString('hex')}`;
+  const password = randomBytes(24).toString('base64url');
+  const port = options.listenOnLoopback === true ? await freePort() : 5432;
+
+  await writeFile(join(folder, 'password'), `${password}\n`, { mode: 0o600 });
+  await writeFile(join(folder, 'settings'), settingsFile(options, socketFolder, port), { mode: 0o600 });
+  if (account !== undefined) {
+    const owned = [folder, socketFolder, join(folder, 'password'), join(folder, 'settings')];
+    for (const path of owned) await chown(path, account.uid, account.gid);
+  }
+  const keeper = keep(options, account, folder, socketFolder, user);
+  try {
+    await waitUntilReady(keeper, folder, options);
+  } catch (error) {
+    await keeper.end('QUIT');
+    throw error;
+  }
+
+  const connection: ConnectionOptions = {
+    host: socketFolder,
+    port,
+    database: 'postgres',
+    user,
+    tls: { mode: 'disable' },
+    connectTimeoutSeconds: 30,
+  };
+  return {
+    connection,
+    ...(options.listenOnLoopback === true && { loopback: { ...connection, host: '127.0.0.1', password } }),
+    dataDirectory: join(folder, 'data'),
+    logFile: join(folder, 'server.log'),
+    stop: () => keeper.end('QUIT'),
+    kill: () => keeper.end('KILL'),
+  };
+}
+
+interface Keeper {
+  /** True once the server and all its processes are gone, or were never started. */
+  serverGone(): boolean;
+  end(how: 'QUIT' | 'KILL'): Promise<void>;
+}
+
+function keep(
+  options: ThrowAwayServerOptions,
+  account: Account | undefined,
+  folder: string,
+  socketFolder: string,
+  user: string,
+): Keeper {
+  const initdb = [
+    ...['-U', user, '--auth-local=trust', '--auth-host=scram-sha-256', `--pwfile=${join(folder, 'password')}`],
+    ...['--no-sync', '-E', 'UTF8', '--locale=C.UTF-8', ...(options.initdbArgs ?? [])],
+  ];
+  const child = spawn('/bin/sh', ['-c', KEEPER, 'throw-away-server', options.binDirectory, folder, socketFolder, ...initdb], {
+    // An own session: Ctrl-C in a terminal is for us, and we then end the server.
+    detached: true,
+    cwd: '/',
+    env: { PATH: '/usr/local/bin:/usr/bin:/bin', LC_ALL: 'C.UTF-8' },
+    stdio: ['pipe', 'ignore', 'ignore', 'pipe'],
+    ...(account !== undefined && { uid: account.uid, gid: account.gid }),
+  });
+  const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()).once('error', () => resolve()));
+  let gone = false;
+  const life = child.stdio[3] as import('node:net').Socket;
+  life.on('error', () => undefined).once('close', () => (gone = true));
+  life.resume();
+  child.stdin?.on('error', () => undefined);
+  // A server that somebody forgot to stop must not keep our process alive: its end is the server's.
+  unref(child, life);
+
+  let ending: Promise<void> | undefined;
+  return {
+    serverGone: () => gone,
+    end(how) {
+      ending ??= (async () => {
+        child.ref();
+        child.stdin?.end(`${how}\n`);
+        await exited;
+        // What the server's account may not remove: the folder's own entry in a parent that belongs to root.
+        for (const path of [folder, socketFolder]) await rm(path, { recursive: true, force: true, maxRetries: 5 });
+      })();
+      return ending;
+    },
+  };
+}
+
+function unref(child: ChildProcess, life: { unref(): unknown }): void {
+  child.unref();
+  life.unref();
+  (child.stdin as unknown as { unref(): unknown } | null)?.unref();
+}
+
+/** The server writes `ready` into the last line of its lock file when it accepts connections. */
+async function waitUntilReady(keeper: Keeper, folder: string, options: ThrowAwayServerOptions): Promise<void> {
+  const deadline = performance.now() + (options.startTimeoutSeconds ?? 120) * 1000;
+  for (;;) {
+    const lock = await readFile(join(folder, 'data', 'postmaster.pid'), 'utf8').catch(() => '');
+    if (lock.split('\n')[7]?.startsWith('ready') === true) return;
+    options.signal?.throwIfAborted();
+    if (keeper.serverGone() || performance.now() > deadline) {
+      const log = await readFile(join(folder, 'server.log'), 'utf8').catch(() => '');
+      const tail = log.trimEnd().split('\n').slice(-12).join('\n');
+      const what = keeper.serverGone() ? 'did not start' : 'did not get ready in time';
+      throw new BackupError('SERVER_START_FAILED', `a throw-away PostgreSQL from ${options.binDirectory} ${what}: ${tail}`, {
+        hint: `The account that runs it must be able to enter ${folder} and ${options.binDirectory}, and there must be space left.`,
+      });
+    }
+    await sleep(20);
+  }
+}
+
+function settingsFile({ settings, listenOnLoopback }: ThrowAwayServerOptions, socketFolder: string, port: number): string {
+  const all: Record<string, string> = {
+    ...SETTINGS,
+    port: String(port),
+    listen_addresses: listenOnLoopback === true ? '127.0.0.1' : '',
+    unix_socket_directories: `"${socketFolder}"`,
+    ...settings,
+  };
+  return Object.entries(all)
+    .map(([name, value]) => `${name} = '${value.replaceAll("'", "''").replaceAll('\\', '\\\\')}'\n`)
+    .join('');
+}
+
+async function makeSocketFolder(folder: string): Promise<string> {
+  const inside = join(folder, 'socket');
+  if (Buffer.byteLength(inside) > SOCKET_FOLDER_MAX) return await mkdtemp('/tmp/throw-away-socket-');
+  await mkdir(inside, { mode: 0o700 });
+  return inside;
+}
+
+/** A port that was free a moment ago: nobody can promise more. */
+async function freePort(): Promise<number> {
+  const probe = createServer();
+  await new Promise<void>((resolve, reject) => probe.once('error', reject).listen(0, '127.0.0.1', resolve));
+  const address = probe.address();
+  await new Promise((resolve) => probe.close(resolve));
+  if (address === null || typeof address === 'string') throw new BackupError('SERVER_START_FAILED', 'no free port on 127.0.0.1');
+  return address.port;
+}
