@@ -1,0 +1,42 @@
+// Installs what a mode needs and this machine lacks; says nothing when there is nothing to do. Then, if asked, runs a script.
+//
+//   node scripts/setup.mjs MODE [SCRIPT [ARGS…]]
+//
+//   packages   the npm packages, the pinned Node among them, and the WebAssembly kernel
+//   demo       and PostgreSQL; a real S3 server if one can be had
+//   test       and further PostgreSQL versions and a real S3 server if they can be had; what needs them is skipped otherwise
+//   ci         the same, and fails unless all of it is there
+//   kernel     only the kernel, if its compiler is installed (npm runs this after it installed the packages)
+//
+// SCRIPT runs on the project's own Node. This file and what it imports run on Node 20 with nothing installed.
+import { requireNode, runScript } from './setup/node.mjs';
+import { buildKernel } from './setup/kernel.mjs';
+import { installPackages } from './setup/packages.mjs';
+import { installPostgresql } from './setup/postgresql.mjs';
+import { installExtra, POOLER, POSTGRESQL_VERSIONS, S3_SERVER } from './setup/extras.mjs';
+import { fail, SetupError } from './setup/report.mjs';
+
+const MODES = ['packages', 'demo', 'test', 'ci', 'kernel'];
+const [mode = 'packages', script, ...args] = process.argv.slice(2);
+
+try {
+  if (!MODES.includes(mode)) throw new SetupError(`there is no mode '${mode}'`, `The modes are: ${MODES.join(', ')}.`);
+  requireNode();
+  if (mode === 'kernel') {
+    buildKernel({ optional: true });
+  } else {
+    installPackages();
+    buildKernel({ optional: false });
+  }
+  if (mode === 'demo' || mode === 'test' || mode === 'ci') installPostgresql({ forTests: mode !== 'demo' });
+  if (mode === 'demo') installExtra(S3_SERVER, { without: 'a second folder stands for the off-site copy' });
+  if (mode === 'test' || mode === 'ci') {
+    const skipping = (tests) => (mode === 'ci' ? {} : { without: `${tests} are skipped` });
+    installExtra(POSTGRESQL_VERSIONS, skipping('tests on those versions'));
+    installExtra(S3_SERVER, skipping('tests against a real S3 server'));
+    installExtra(POOLER, skipping('tests behind a pooler'));
+  }
+} catch (error) {
+  fail(error);
+}
+if (script !== undefined) runScript(script, args);

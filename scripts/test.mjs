@@ -1,0 +1,25 @@
+// Runs the checks and tests and ends with one line of counts. Every static check counts as one test.
+//
+//   node scripts/test.mjs [SECTION…] [-- PATTERN…]
+//
+// Sections: check (types, lint, format, structure, unused, build), unit, contract, integration, faults; all without arguments.
+// Patterns choose test files, as jest takes them. With CI=true a skipped test is a failed one.
+import { parseArgs } from 'node:util';
+import { runChecks } from './test/checks.mjs';
+import { runJest } from './test/jest.mjs';
+import { printSummary } from './test/summary.mjs';
+
+const SECTIONS = ['check', 'unit', 'contract', 'integration', 'faults'];
+
+const { tokens } = parseArgs({ strict: false, allowPositionals: true, tokens: true });
+const end = tokens.find((token) => token.kind === 'option-terminator')?.index ?? Infinity;
+const positionals = tokens.filter((token) => token.kind === 'positional');
+const named = positionals.filter((token) => token.index < end && SECTIONS.includes(token.value)).map((token) => token.value);
+const patterns = positionals.filter((token) => token.index > end || !SECTIONS.includes(token.value)).map((token) => token.value);
+
+const results = [];
+for (const section of named.length > 0 ? named : SECTIONS) {
+  results.push(section === 'check' ? await runChecks() : await runJest(section, patterns));
+}
+const good = printSummary(results, { skippedIsFailed: process.env.CI === 'true' });
+process.exitCode = good ? 0 : 1;
