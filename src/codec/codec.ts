@@ -30,7 +30,10 @@ const gzip: Codec = {
   },
   decompress(body, rawLength) {
     const trailer = Buffer.from(body.buffer, body.byteOffset + body.length - 8, 8);
-    const raw = inflateRawSync(body.subarray(0, -8), { maxOutputLength: Math.max(rawLength, 1), chunkSize: Math.max(rawLength, 64) });
+    const raw = inflateRawSync(body.subarray(0, -8), {
+      maxOutputLength: Math.max(rawLength, 1),
+      chunkSize: Math.max(rawLength, 64),
+    });
     if (raw.length !== rawLength || trailer.readUInt32LE(4) !== rawLength) throw new Error('the raw length differs');
     if (crc32(raw) !== trailer.readUInt32LE(0)) throw new Error('the CRC-32 differs');
     return raw;

@@ -1,0 +1,193 @@
+import { rm, writeFile } from 'node:fs/promises';
+import type { Omission, SequenceEntry } from '../catalog/manifest.ts';
+import { BackupError } from '../errors.ts';
+import { libpqEnvironment, type ConnectionOptions } from '../postgres/connection.ts';
+import type { ClientPrograms } from '../postgres/programs.ts';
+import { runProgram } from '../postgres/run-program.ts';
+import { excludePatterns } from './exclude-patterns.ts';
+import type { Leader } from './leader.ts';
+import type { SourceTable } from './tables.ts';
+
+/** Everything of the database but the rows that we copy: `pg_dump`'s own archive (the `.toc` beside a dump). */
+export interface ArchiveResult {
+  readonly warnings: readonly string[];
+  readonly omitted: readonly Omission[];
+}
+
+export interface ArchiveOptions {
+  readonly connection: ConnectionOptions;
+  readonly programs: ClientPrograms;
+  readonly leader: Leader;
+  readonly lockTimeoutMs: number;
+  readonly signal: AbortSignal;
+  /** Where the archive is written. */
+  readonly path: string;
+}
+
+/** Room for arguments: Linux gives them a quarter of the stack's limit (2 MiB by default), the environment included. */
+const ARGUMENT_BYTES = 1_200_000;
+
+/** Runs `pg_dump -Fc` in the leader's snapshot and makes sure that it and we together have every table's rows exactly once. */
+export async function writeArchive(options: ArchiveOptions): Promise<ArchiveResult> {
+  const { connection, programs, leader, lockTimeoutMs, signal, path } = options;
+  const patterns = excludePatterns(leader.excluded, leader.encoding);
+  const bytes = patterns.reduce((sum, pattern) => sum + Buffer.byteLength(pattern) + 32, 0);
+  if (bytes > ARGUMENT_BYTES) {
+    throw new BackupError(
+      'SOURCE_FAILED',
+      `the names of ${String(leader.excluded.length)} tables do not fit pg_dump's command line.`,
+      {
+        hint: 'Databases of this many tables are not supported yet; please report it with the number of tables.',
+      },
+    );
+  }
+  const args = [
+    '--format=custom',
+    '--compress=1',
+    `--file=${path}`,
+    `--snapshot=${leader.snapshot}`,
+    `--lock-wait-timeout=${String(lockTimeoutMs)}`,
+    `--encoding=${leader.encoding}`,
+    '--no-password',
+    ...(leader.largeObjects.unreadable > 0 ? ['--no-blobs'] : []),
+    ...patterns.map((pattern) => `--exclude-table-data=${pattern}`),
+  ];
+  const env = { ...libpqEnvironment(connection), LC_ALL: 'C', PGAPPNAME: 'db-backup pg_dump' };
+  let stderr: string;
+  try {
+    ({ stderr } = await runProgram(programs.path('pg_dump'), args, { env, signal, name: 'pg_dump' }));
+  } catch (error) {
+    throw archiveError(error);
+  }
+  await assertEveryTableOnce(options);
+  return readWarnings(stderr);
+}
+
+function archiveError(error: unknown): unknown {
+  if (!(error instanceof BackupError) || error.code !== 'CLIENT_PROGRAM_FAILED') return error;
+  const { message } = error;
+  const changed = /could not obtain lock|lock timeout|canceling statement due to lock|does not exist|deadlock detected/.test(
+    message,
+  );
+  if (changed || message.includes('conflict with recovery')) {
+    return new BackupError('SOURCE_CHANGED', `another session locked or changed a table while pg_dump read it: ${message}`, {
+      retryable: true,
+      cause: error,
+      hint: 'Nothing was kept of this attempt. If it happens every time, move the schedule away from migrations.',
+    });
+  }
+  if (message.includes('permission denied')) {
+    return new BackupError('SOURCE_PRIVILEGE', `pg_dump may not read what is to be dumped: ${message}`, {
+      cause: error,
+      hint: 'docs/least-privilege.md lists what the role needs.',
+    });
+  }
+  return error;
+}
+
+/** One line of `pg_restore -l`: `214; 1259 16412 TABLE public orders postgres`. */
+const LIST_LINE = /^\d+; \d+ (\d+) (TABLE DATA|TABLE|SEQUENCE SET) /;
+
+/** `pg_dump` chose the tables by its own rules; a table that neither side copied, or both, must never pass. */
+async function assertEveryTableOnce({ programs, leader, signal, path }: ArchiveOptions): Promise<void> {
+  const defined = new Set<number>();
+  const withRows = new Set<number>();
+  for (const line of (await listArchive(programs, path, signal)).split('\n')) {
+    const [, oid, kind] = LIST_LINE.exec(line) ?? [];
+    if (kind === 'TABLE') defined.add(Number(oid));
+    if (kind === 'TABLE DATA') withRows.add(Number(oid));
+  }
+  const ours = new Map<number, SourceTable>(leader.excluded.map((table) => [table.oid, table]));
+  const twice = leader.excluded.filter((table) => withRows.has(table.oid)).map((table) => table.sqlName);
+  const unknown = leader.excluded.filter((table) => !defined.has(table.oid)).map((table) => table.sqlName);
+  const missing = leader.plainTables.filter((oid) => defined.has(oid) && !ours.has(oid) && !withRows.has(oid)).map(String);
+  const problems = [
+    ...(twice.length > 0 ? [`rows in both: ${twice.join(', ')}`] : []),
+    ...(unknown.length > 0 ? [`not in pg_dump's archive: ${unknown.join(', ')}`] : []),
+    ...(missing.length > 0 ? [`rows in neither, by oid: ${missing.join(', ')}`] : []),
+  ];
+  if (problems.length === 0) return;
+  throw new BackupError(
+    'SOURCE_FAILED',
+    `pg_dump and we do not agree on the tables (${problems.join('; ')}): no backup was made.`,
+    {
+      hint: 'This is a defect of db-backup. Please report it with the output of `\\d` for these tables.',
+    },
+  );
+}
+
+async function listArchive(programs: ClientPrograms, path: string, signal: AbortSignal): Promise<string> {
+  const parts: Buffer[] = [];
+  await runProgram(programs.path('pg_restore'), ['--list', path], { signal, stdout: (chunk) => void parts.push(chunk) });
+  return Buffer.concat(parts).toString('latin1');
+}
+
+/** Something was left out, by `pg_dump`'s own words. */
+const LEFT_OUT = /not dumped|skipp|omitt|ignor|could not|unable to|invalid/i;
+
+function readWarnings(stderr: string): ArchiveResult {
+  const warnings = stderr
+    .split(/\n(?=pg_dump: )/)
+    .map((text) => text.trim().replace(/^pg_dump: (warning: )?/, ''))
+    .filter((text) => text !== '');
+  const omitted = warnings
+    .filter((text) => LEFT_OUT.test(text))
+    .map((text): Omission => ({ kind: 'object', object: text.split('\n')[0]!, reason: 'pg_dump left it out' }));
+  return { warnings, omitted };
+}
+
+/** Gives a section of the archive as SQL to `take`, as `pg_restore` writes it. */
+export async function readSections(
+  { programs, signal, path }: Pick<ArchiveOptions, 'programs' | 'signal' | 'path'>,
+  sections: readonly ('pre-data' | 'data' | 'post-data')[],
+  take: (chunk: Buffer) => void | Promise<void>,
+): Promise<void> {
+  const args = ['--file=-', ...sections.map((section) => `--section=${section}`), path];
+  await runProgram(programs.path('pg_restore'), args, { signal, stdout: take, name: 'pg_restore' });
+}
+
+const SETVAL = /^SELECT pg_catalog\.setval\('((?:[^']|'')*)', (-?\d+), (true|false)\);$/gm;
+
+/** The values of the sequences as the archive holds them: the very ones that a restore sets. */
+export async function readSequences({ programs, leader, signal, path }: ArchiveOptions): Promise<SequenceEntry[]> {
+  const list = (await listArchive(programs, path, signal))
+    .split('\n')
+    .filter((line) => LIST_LINE.exec(line)?.[2] === 'SEQUENCE SET');
+  if (list.length === 0) return [];
+  const parts: Buffer[] = [];
+  const listFile = `${path}.list`;
+  await writeFile(listFile, `${list.join('\n')}\n`, { encoding: 'latin1', mode: 0o600 });
+  try {
+    const args = ['--file=-', `--use-list=${listFile}`, path];
+    await runProgram(programs.path('pg_restore'), args, { signal, stdout: (chunk) => void parts.push(chunk) });
+  } finally {
+    await rm(listFile, { force: true });
+  }
+  // Bytes as latin1: names are compared in the database's encoding, whatever that is.
+  const names = new Map(
+    leader.sequences.map((sequence) => [
+      `${sequence.schemaBytes.toString('latin1')}\n${sequence.nameBytes.toString('latin1')}`,
+      sequence,
+    ]),
+  );
+  const values = [...Buffer.concat(parts).toString('latin1').matchAll(SETVAL)].flatMap(([, name, lastValue, isCalled]) => {
+    const sequence = names.get(splitQualified(name!.replaceAll("''", "'")).join('\n'));
+    if (!sequence) return [];
+    return [{ schema: sequence.schema, name: sequence.name, lastValue: lastValue!, isCalled: isCalled === 'true' }];
+  });
+  if (values.length !== list.length) {
+    throw new BackupError(
+      'SOURCE_FAILED',
+      'the values of the sequences in the archive of pg_dump cannot be read: no backup was made.',
+      {
+        hint: 'This is a defect of db-backup. Please report it with the output of pg_restore -l for the SEQUENCE SET entries.',
+      },
+    );
+  }
+  return values;
+}
+
+/** `public."Odd ""name"` as `['public', 'Odd "name']`. */
+function splitQualified(text: string): string[] {
+  return Array.from(text.matchAll(/"((?:[^"]|"")*)"|[^."]+/g), ([plain, quoted]) => quoted?.replaceAll('""', '"') ?? plain);
+}

@@ -1,0 +1,96 @@
+import { hash } from 'node:crypto';
+import { parentPort, workerData } from 'node:worker_threads';
+import type { Client } from 'pg';
+import type { CodecName } from '../codec/codec.ts';
+import { encodeMember } from '../codec/member.ts';
+import type { ConnectionOptions } from '../postgres/connection.ts';
+import { copyOut } from './copy-out.ts';
+import { enterSnapshot, openCopySession } from './copy-session.ts';
+import type { CopiedMember, CopyResult, CopyUnit } from './copy-unit.ts';
+import { RowPacker, type RawMember } from './row-packer.ts';
+
+/** What a worker thread is started with. */
+export interface CopyWorkerData {
+  readonly connection: ConnectionOptions;
+  readonly serverVersion: number;
+  readonly snapshot: string;
+  readonly codec: CodecName;
+  readonly level: number;
+  readonly chunkBytes: number;
+  /** Members that may be on their way to the file before the worker waits. */
+  readonly credit: number;
+}
+
+export type ToCopyWorker =
+  { readonly kind: 'copy'; readonly units: readonly CopyUnit[] } | { readonly kind: 'accepted' } | { readonly kind: 'close' };
+
+export type FromCopyWorker =
+  | { readonly kind: 'ready' }
+  | { readonly kind: 'member'; readonly member: CopiedMember }
+  | { readonly kind: 'finished'; readonly result: CopyResult }
+  | { readonly kind: 'idle' }
+  | { readonly kind: 'failed'; readonly message: string; readonly sqlState?: string };
+
+const port = parentPort!;
+const data = workerData as CopyWorkerData;
+
+const say = (message: FromCopyWorker, transfer: ArrayBuffer[] = []): void => {
+  port.postMessage(message, transfer);
+};
+
+function fail(error: unknown): void {
+  const { message, code } = error as { message?: string; code?: string };
+  say({ kind: 'failed', message: message ?? String(error), ...(code === undefined ? {} : { sqlState: code }) });
+}
+
+/** One connection in the shared snapshot, copying what it is told to until it is told to close. */
+async function work(client: Client): Promise<void> {
+  let credit = data.credit;
+  const { stream } = (client as unknown as { connection: { stream: { pause(): void; resume(): void } } }).connection;
+
+  const packer = new RowPacker(data.chunkBytes, ({ table, raw, rows, continues }: RawMember) => {
+    const bytes = encodeMember(data.codec, data.level, { kind: 'chunk', continues, rows }, raw);
+    const sha256 = hash('sha256', bytes, 'hex');
+    say({ kind: 'member', member: { table, bytes, rawLength: raw.length, rows, continues, sha256 } }, [bytes.buffer]);
+    credit -= 1;
+    if (credit <= 0) stream.pause();
+  });
+
+  const batches: (readonly CopyUnit[])[] = [];
+  let copying = false;
+  const next = async (): Promise<void> => {
+    if (copying) return;
+    copying = true;
+    for (let units = batches.shift(); units; units = batches.shift()) {
+      await copyOut(client, units, packer, (result) => {
+        say({ kind: 'finished', result });
+      });
+      say({ kind: 'idle' });
+    }
+    copying = false;
+  };
+
+  port.on('message', (message: ToCopyWorker) => {
+    if (message.kind === 'copy') {
+      batches.push(message.units);
+      next().catch(fail);
+    } else if (message.kind === 'accepted') {
+      credit += 1;
+      if (credit === 1) stream.resume();
+    } else {
+      port.close();
+      void client.end();
+    }
+  });
+}
+
+try {
+  const client = await openCopySession(data.connection, data.serverVersion, 'copy');
+  client.on('error', fail);
+  await enterSnapshot(client, data.snapshot);
+  await work(client);
+  say({ kind: 'ready' });
+} catch (error) {
+  fail(error);
+  port.close();
+}

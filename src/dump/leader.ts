@@ -1,0 +1,194 @@
+import type { Client } from 'pg';
+import type { DatabaseProperties, Omission, Requirements, ServerProperties } from '../catalog/manifest.ts';
+import { BackupError } from '../errors.ts';
+import { withClient, type ConnectionOptions } from '../postgres/connection.ts';
+import { readDatabase, readLargeObjects, readRequirements } from './database-facts.ts';
+import { openCopySession } from './copy-session.ts';
+import { sourceError } from './source-error.ts';
+import { readNaming, readPlainTables, readSequenceNames, readTables, type SourceSequence, type SourceTable } from './tables.ts';
+
+/** Places between the phases where tests change the source. */
+export interface DumpHooks {
+  /** The snapshot is taken, nothing is locked yet. */
+  afterSnapshot?(facts: { readonly snapshot: string }): Promise<void>;
+  /** The tables are locked and found unchanged; pg_dump and the workers have not begun. */
+  afterLocks?(facts: { readonly snapshot: string }): Promise<void>;
+  /** The rows are copied, the snapshot is still held. */
+  afterRows?(facts: { readonly snapshot: string }): Promise<void>;
+}
+
+/** What the leader's transaction has found; it holds snapshot and locks until {@link Leader.release}. */
+export interface Leader {
+  readonly snapshot: string;
+  readonly snapshotTime: string;
+  readonly lsn: string;
+  readonly encoding: string;
+  readonly database: DatabaseProperties;
+  readonly requires: Requirements;
+  /** The tables whose rows we copy. */
+  readonly tables: readonly SourceTable[];
+  /** Those and the tables whose rows are left out: what `pg_dump` has to pass over. */
+  readonly excluded: readonly SourceTable[];
+  /** Every plain table that is not the system's or an extension's, by oid. */
+  readonly plainTables: readonly number[];
+  readonly sequences: readonly SourceSequence[];
+  readonly largeObjects: { readonly count: number; readonly unreadable: number };
+  /** What this role or this server cannot give. */
+  readonly omitted: readonly Omission[];
+  /** Ends the transaction; throws if the connection broke meanwhile, since the locks were gone then, too. */
+  release(): Promise<void>;
+  /** Ends what is left after a failure; does nothing after `release`. */
+  abandon(): Promise<void>;
+}
+
+const LOCK_BATCH = 200;
+
+/** Takes the snapshot, then locks every table `ACCESS SHARE`, then makes sure that none changed in between. */
+export async function startLeader(
+  connection: ConnectionOptions,
+  server: ServerProperties,
+  lockTimeoutMs: number,
+  hooks: DumpHooks,
+): Promise<Leader> {
+  const client = await openCopySession(connection, server.versionNum, 'leader');
+  // Without a listener a connection that breaks while it idles would end the process; the next query reports it.
+  client.on('error', () => undefined);
+  try {
+    return await lead(client, connection, server, lockTimeoutMs, hooks);
+  } catch (error) {
+    await client.end();
+    throw sourceError(error, 'preparing the snapshot');
+  }
+}
+
+async function lead(
+  client: Client,
+  connection: ConnectionOptions,
+  server: ServerProperties,
+  lockTimeoutMs: number,
+  hooks: DumpHooks,
+): Promise<Leader> {
+  await client.query(`SET lock_timeout = ${String(lockTimeoutMs)}`);
+  await client.query('BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY');
+  const lsn = server.standby ? 'pg_last_wal_replay_lsn()' : 'pg_current_wal_lsn()';
+  const { rows } = await client.query<{ snapshot: string; time: Date; lsn: string | null }>(
+    `SELECT pg_export_snapshot() AS snapshot, clock_timestamp() AS time, ${lsn}::text AS lsn`,
+  );
+  const { snapshot, time, lsn: position } = rows[0]!;
+  await hooks.afterSnapshot?.({ snapshot });
+
+  const { encoding, namesInAnyLanguage } = await readNaming(client);
+  const found = await readTables(client, namesInAnyLanguage);
+  refuseUnreadable(found);
+  const omittedTables = found.filter((table) => table.rowSecurity || (table.unlogged && server.standby));
+  const tables = found.filter((table) => !omittedTables.includes(table));
+  await lockTables(client, connection, found);
+  await assertUnchanged(client, found);
+  const largeObjects = await readLargeObjects(client);
+  const database = await readDatabase(client, server.versionNum);
+  const requires = await readRequirements(client);
+  const plainTables = await readPlainTables(client);
+  const sequences = await readSequenceNames(client);
+  await hooks.afterLocks?.({ snapshot });
+
+  return {
+    snapshot,
+    snapshotTime: time.toISOString(),
+    lsn: position ?? '',
+    encoding,
+    database,
+    requires,
+    tables,
+    excluded: found,
+    plainTables,
+    sequences,
+    largeObjects,
+    omitted: omissions(omittedTables, largeObjects),
+    async release() {
+      await client.query('ROLLBACK').catch((error: unknown) => {
+        throw sourceError(error, 'holding the snapshot');
+      });
+      await client.end();
+    },
+    async abandon() {
+      await client.end();
+    },
+  };
+}
+
+function refuseUnreadable(tables: readonly SourceTable[]): void {
+  const names = tables.filter((table) => !table.readable).map((table) => table.sqlName);
+  if (names.length === 0) return;
+  throw new BackupError('SOURCE_PRIVILEGE', `the role may not read ${list(names)}: no backup was made.`, {
+    hint: 'Grant it: GRANT pg_read_all_data TO <role>; docs/least-privilege.md has the whole list.',
+  });
+}
+
+function omissions(tables: readonly SourceTable[], largeObjects: { count: number; unreadable: number }): Omission[] {
+  const omitted: Omission[] = tables.map((table) => ({
+    kind: 'rows',
+    object: table.sqlName,
+    reason: table.rowSecurity
+      ? 'row-level security hides rows from this role: give it BYPASSRLS'
+      : 'an unlogged table has no rows on a standby: back up the primary',
+  }));
+  if (largeObjects.unreadable > 0) {
+    omitted.push({
+      kind: 'large-objects',
+      object: 'large objects',
+      reason:
+        `${String(largeObjects.unreadable)} of ${String(largeObjects.count)} may not be read by this role, and pg_dump takes all ` +
+        'or none: none is in the dump',
+    });
+  }
+  return omitted;
+}
+
+async function lockTables(client: Client, connection: ConnectionOptions, tables: readonly SourceTable[]): Promise<void> {
+  for (let at = 0; at < tables.length; at += LOCK_BATCH) {
+    const batch = tables.slice(at, at + LOCK_BATCH);
+    try {
+      await client.query(`LOCK TABLE ${batch.map((table) => `ONLY ${table.sqlName}`).join(', ')} IN ACCESS SHARE MODE`);
+    } catch (error) {
+      throw sourceError(error, 'locking the tables', await nameBlockers(connection, batch));
+    }
+  }
+}
+
+/**
+ * A TRUNCATE or rewrite between snapshot and lock leaves a table that looks empty to the snapshot; it would be dumped so, and
+ * the digest would prove it. Such a change gives the table another file, and a dropped table none.
+ */
+async function assertUnchanged(client: Client, tables: readonly SourceTable[]): Promise<void> {
+  const { rows } = await client.query<{ name: string }>(
+    `SELECT format('%I.%I', n.nspname, c.relname) AS name FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+      WHERE c.oid = ANY ($1::oid[]) AND c.relfilenode IS DISTINCT FROM pg_relation_filenode(c.oid)`,
+    [tables.map((table) => table.oid)],
+  );
+  if (rows.length === 0) return;
+  throw new BackupError('SOURCE_CHANGED', `${list(rows.map(({ name }) => name))} changed while the dump began.`, {
+    retryable: true,
+    hint: 'Nothing was kept of this attempt. If it happens every time, move the schedule away from migrations and TRUNCATEs.',
+  });
+}
+
+/** Who holds or waits for an exclusive lock on one of the tables; empty when nobody does any more. */
+export async function nameBlockers(connection: ConnectionOptions, tables: readonly { readonly oid: number }[]): Promise<string> {
+  const blockers = await withClient(connection, async (client) => {
+    const { rows } = await client.query<{ text: string }>(
+      `SELECT DISTINCT format('process %s (%s, %s) %s %s: %s', l.pid, coalesce(a.usename, '?'), coalesce(nullif(a.application_name, ''), 'no name'),
+              CASE WHEN l.granted THEN 'holds a lock on' ELSE 'waits for a lock on' END, l.relation::regclass, left(coalesce(a.query, '?'), 80)) AS text
+         FROM pg_locks l LEFT JOIN pg_stat_activity a USING (pid)
+        WHERE l.locktype = 'relation' AND l.mode = 'AccessExclusiveLock' AND l.relation = ANY ($1::oid[])
+          AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())`,
+      [tables.map((table) => table.oid)],
+    );
+    return rows.map(({ text }) => text);
+  });
+  return blockers.length === 0 ? 'The session that held it has gone meanwhile.' : `${blockers.join('; ')}.`;
+}
+
+function list(names: readonly string[]): string {
+  const shown = names.slice(0, 10).join(', ');
+  return names.length > 10 ? `${shown} and ${String(names.length - 10)} more tables` : shown;
+}

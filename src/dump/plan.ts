@@ -1,0 +1,73 @@
+import type { CopyUnit } from './copy-unit.ts';
+import type { SourceTable } from './tables.ts';
+
+export interface PlanOptions {
+  readonly workers: number;
+  readonly serverVersion: number;
+  /** As PostgreSQL knows it, for `COPY … (ENCODING …)`. */
+  readonly encoding: string;
+}
+
+const PAGE = 8192;
+/** Range scans by ctid read only the range's pages since PostgreSQL 14; before, each would read the whole table. */
+const TID_RANGE_SCAN = 140000;
+/** Smaller ranges would end in chunks that are only partly filled. */
+const MIN_RANGE_BYTES = 32 * 1024 * 1024;
+const RANGES_A_WORKER = 12;
+/** Units below this go to a worker several at a time, in one query. */
+const SMALL = 1024 * 1024;
+const BATCH_UNITS = 64;
+
+/**
+ * Splits the work into batches, largest first, so that the workers end together. A unit is a table or, of a large one, a
+ * range of its pages; a batch is one large unit or several small ones.
+ */
+export function planCopies(tables: readonly SourceTable[], options: PlanOptions): CopyUnit[][] {
+  const total = tables.reduce((sum, table) => sum + table.totalBytes, 0);
+  const target = Math.max(MIN_RANGE_BYTES, total / (options.workers * RANGES_A_WORKER));
+  const units = tables
+    .flatMap((table, index) => unitsOf(table, index, target, options))
+    .sort((a, b) => b.weight - a.weight || a.table - b.table);
+  const batches: CopyUnit[][] = [];
+  let small: CopyUnit[] = [];
+  let smallBytes = 0;
+  for (const unit of units) {
+    if (unit.weight >= SMALL) {
+      batches.push([unit]);
+      continue;
+    }
+    small.push(unit);
+    smallBytes += unit.weight;
+    if (small.length === BATCH_UNITS || smallBytes >= 4 * SMALL) {
+      batches.push(small);
+      small = [];
+      smallBytes = 0;
+    }
+  }
+  if (small.length > 0) batches.push(small);
+  return batches;
+}
+
+function unitsOf(table: SourceTable, index: number, target: number, options: PlanOptions): CopyUnit[] {
+  // Without a page no row can be visible: the file was found to be the one that the snapshot sees.
+  if (table.heap && table.heapBytes === 0) return [];
+  const form = `(FORMAT text, ENCODING '${options.encoding}')`;
+  const unit = { table: index, label: table.sqlName, lockName: `ONLY ${table.sqlName}`, header: table.header };
+  const pages = Math.ceil(table.heapBytes / PAGE);
+  const count = Math.min(Math.floor(table.totalBytes / target), pages);
+  if (count < 2 || !table.heap || options.serverVersion < TID_RANGE_SCAN) {
+    return [{ ...unit, sql: `COPY ${table.sqlName} ${table.sqlColumns} TO STDOUT WITH ${form}`, weight: table.totalBytes }];
+  }
+  const columns = table.sqlColumns.slice(1, -1);
+  return Array.from({ length: count }, (_, i) => {
+    const from = Math.floor((pages * i) / count);
+    const to = Math.floor((pages * (i + 1)) / count);
+    // The last range is open: pages that were added since belong to it, should the snapshot see any of their rows.
+    const conditions = [`ctid >= '(${String(from)},0)'`, ...(i < count - 1 ? [`ctid < '(${String(to)},0)'`] : [])];
+    return {
+      ...unit,
+      sql: `COPY (SELECT ${columns} FROM ONLY ${table.sqlName} WHERE ${conditions.join(' AND ')}) TO STDOUT WITH ${form}`,
+      weight: table.totalBytes / count,
+    };
+  });
+}

@@ -1,0 +1,99 @@
+import { createHash, hash } from 'node:crypto';
+import type { MemberEntry } from '../catalog/manifest.ts';
+import type { CodecName } from '../codec/codec.ts';
+import { encodeMember, type MemberKind } from '../codec/member.ts';
+import type { CopiedMember } from './copy-unit.ts';
+
+/** Where the dump's bytes go, in order. */
+export interface DumpSink {
+  /** Resolves when the bytes are taken and more may come. The buffer is not touched any more by the caller. */
+  append(bytes: Uint8Array): Promise<void>;
+}
+
+/** Raw bytes of head and tail in one member. */
+const SCRIPT_MEMBER_BYTES = 8 * 1024 * 1024;
+
+/** Appends members to the sink, hashes the file and keeps the index. One call at a time. */
+export class ScriptWriter {
+  readonly members: MemberEntry[] = [];
+  readonly #sink: DumpSink;
+  readonly #codec: CodecName;
+  readonly #level: number;
+  readonly #hash = createHash('sha256');
+  #offset = 0;
+  #rawBytes = 0;
+
+  constructor(sink: DumpSink, codec: CodecName, level: number) {
+    this.#sink = sink;
+    this.#codec = codec;
+    this.#level = level;
+  }
+
+  /** Bytes of the file so far. */
+  get bytes(): number {
+    return this.#offset;
+  }
+
+  get rawBytes(): number {
+    return this.#rawBytes;
+  }
+
+  /** SHA-256 (hex) of the file; ends the writing. */
+  finish(): string {
+    return this.#hash.digest('hex');
+  }
+
+  async chunk({ table, bytes, rawLength, rows, continues, sha256 }: CopiedMember): Promise<void> {
+    await this.#append(bytes, {
+      kind: 'chunk',
+      table,
+      offset: this.#offset,
+      length: bytes.length,
+      rawLength,
+      rows,
+      sha256,
+      ...(continues ? { continues } : {}),
+    });
+  }
+
+  /** Writes head or tail: `produce` is handed a function that takes the text piece by piece. */
+  async script(
+    kind: Exclude<MemberKind, 'chunk'>,
+    produce: (take: (text: Uint8Array) => Promise<void>) => Promise<void>,
+  ): Promise<void> {
+    let pending: Uint8Array[] = [];
+    let length = 0;
+    const take = async (text: Uint8Array): Promise<void> => {
+      if (length > 0 && length + text.length > SCRIPT_MEMBER_BYTES) {
+        await this.#scriptMember(kind, Buffer.concat(pending), true);
+        pending = [];
+        length = 0;
+      }
+      pending.push(text);
+      length += text.length;
+    };
+    await produce(take);
+    await this.#scriptMember(kind, Buffer.concat(pending), false);
+  }
+
+  async #scriptMember(kind: MemberKind, raw: Uint8Array, continues: boolean): Promise<void> {
+    const bytes = encodeMember(this.#codec, this.#level, { kind, continues, rows: 0 }, raw);
+    await this.#append(bytes, {
+      kind,
+      offset: this.#offset,
+      length: bytes.length,
+      rawLength: raw.length,
+      rows: 0,
+      sha256: hash('sha256', bytes, 'hex'),
+      ...(continues ? { continues } : {}),
+    });
+  }
+
+  async #append(bytes: Uint8Array, entry: MemberEntry): Promise<void> {
+    this.#hash.update(bytes);
+    this.members.push(entry);
+    this.#offset += bytes.length;
+    this.#rawBytes += entry.rawLength;
+    await this.#sink.append(bytes);
+  }
+}
