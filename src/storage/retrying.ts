@@ -1,0 +1,138 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { BackupError } from '../errors.ts';
+import type { ByteRange, Content, Storage } from './storage.ts';
+
+export interface RetryPolicy {
+  /** How often an operation is tried in all. */
+  readonly attempts: number;
+  /** Upper bound of the first pause; it doubles with each further one. */
+  readonly baseDelayMs: number;
+  readonly maxDelayMs: number;
+  /** From 0 to 1; each pause is a random part of its bound, so that many clients do not come back at once. */
+  readonly random?: () => number;
+  readonly sleep?: (ms: number, signal?: AbortSignal) => Promise<void>;
+  /** Told before each pause. */
+  readonly onRetry?: (error: BackupError, attempt: number, delayMs: number) => void;
+}
+
+export const DEFAULT_RETRIES: RetryPolicy = { attempts: 5, baseDelayMs: 500, maxDelayMs: 30_000 };
+
+/** Runs `operation` until it succeeds, fails with an error that is not retryable, or has been tried often enough. */
+export async function retry<T>(
+  policy: RetryPolicy,
+  operation: (attempt: number) => Promise<T>,
+  signal?: AbortSignal,
+  mayRetry: () => boolean = () => true,
+): Promise<T> {
+  const { random = Math.random, sleep = pause } = policy;
+  for (let attempt = 1; ; attempt += 1) {
+    signal?.throwIfAborted();
+    try {
+      return await operation(attempt);
+    } catch (error) {
+      const hopeless = !(error instanceof BackupError) || !error.retryable || attempt >= policy.attempts;
+      if (hopeless || signal?.aborted === true || !mayRetry()) throw error;
+      const delayMs = random() * Math.min(policy.maxDelayMs, policy.baseDelayMs * 2 ** (attempt - 1));
+      policy.onRetry?.(error, attempt, delayMs);
+      await sleep(delayMs, signal);
+    }
+  }
+}
+
+/**
+ * `inner`, with operations tried again after failures that may pass. A read goes on where it broke off; a put starts
+ * again, if its content can be read again.
+ */
+export function withRetries(inner: Storage, policy: RetryPolicy = DEFAULT_RETRIES): Storage {
+  return {
+    name: inner.name,
+    location: (key) => inner.location(key),
+    put: (key, content: Content, signal) =>
+      retry(
+        policy,
+        () => inner.put(key, content, signal),
+        signal,
+        () => content.replayable,
+      ),
+    get: (key, range, signal) => read(inner, policy, key, range, signal),
+    head: (key, signal) => retry(policy, () => inner.head(key, signal), signal),
+    list: (prefix, signal) => list(inner, policy, prefix, signal),
+    remove: (key, signal) => retry(policy, () => inner.remove(key, signal), signal),
+    sweep: (prefix, before, signal) => retry(policy, () => inner.sweep(prefix, before, signal), signal),
+    probe: (signal) => retry(policy, () => inner.probe(signal), signal),
+  };
+}
+
+async function* read(
+  inner: Storage,
+  policy: RetryPolicy,
+  key: string,
+  range: ByteRange | undefined,
+  signal: AbortSignal | undefined,
+) {
+  let done = 0;
+  const rest = (): ByteRange | undefined => {
+    if (done === 0) return range;
+    const offset = (range?.offset ?? 0) + done;
+    return range?.length === undefined ? { offset } : { offset, length: range.length - done };
+  };
+  yield* resumed(
+    policy,
+    signal,
+    () => inner.get(key, rest(), signal),
+    (chunk) => {
+      done += chunk.length;
+      return true;
+    },
+  );
+}
+
+async function* list(inner: Storage, policy: RetryPolicy, prefix: string, signal: AbortSignal | undefined) {
+  const seen = new Set<string>();
+  yield* resumed(
+    policy,
+    signal,
+    () => inner.list(prefix, signal),
+    ({ key }) => seen.size < seen.add(key).size,
+  );
+}
+
+/** What `open` gives, opened again after a failure that may pass; `isNew` is asked about each item. Progress renews the attempts. */
+async function* resumed<T>(
+  policy: RetryPolicy,
+  signal: AbortSignal | undefined,
+  open: () => AsyncIterable<T>,
+  isNew: (item: T) => boolean,
+): AsyncGenerator<T, void, undefined> {
+  let iterator: AsyncIterator<T> | undefined;
+  try {
+    for (;;) {
+      const next = await retry(
+        policy,
+        async () => {
+          iterator ??= open()[Symbol.asyncIterator]();
+          try {
+            return await iterator.next();
+          } catch (error) {
+            iterator = undefined;
+            throw error;
+          }
+        },
+        signal,
+      );
+      if (next.done === true) return;
+      if (isNew(next.value)) yield next.value;
+    }
+  } finally {
+    await iterator?.return?.();
+  }
+}
+
+async function pause(ms: number, signal?: AbortSignal): Promise<void> {
+  try {
+    await delay(ms, undefined, signal ? { signal } : {});
+  } catch (error) {
+    signal?.throwIfAborted();
+    throw error;
+  }
+}
