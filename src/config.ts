@@ -1,0 +1,266 @@
+import { accessSync, constants, existsSync } from 'node:fs';
+import { availableParallelism, tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+
+import { readEnvironmentLayer, type Environment } from './config/environment-layer.ts';
+import { readFileLayer } from './config/file-layer.ts';
+import type { Layer, Problem } from './config/layer.ts';
+import { mergeLayers, type Values } from './config/merge.ts';
+import { passwordFromFile } from './config/password-file.ts';
+import { createRedactor, maskWhenShown } from './config/secrets.ts';
+import { DIRECTORY_VARIABLE, ENVIRONMENT_VARIABLES } from './config/settings.ts';
+import { BackupError } from './errors.ts';
+
+export interface SourceConnection {
+  readonly host: string;
+  readonly port: number;
+  readonly database: string;
+  readonly user: string;
+  readonly password?: string;
+  readonly tls: {
+    readonly mode: 'disable' | 'prefer' | 'require' | 'verify-ca' | 'verify-full';
+    readonly ca?: string;
+    readonly cert?: string;
+    readonly key?: string;
+  };
+  readonly connectTimeoutSeconds: number;
+}
+
+export interface S3Target {
+  readonly bucket: string;
+  /** Without slashes at its ends; may be empty. */
+  readonly prefix: string;
+  readonly region?: string;
+  readonly endpoint?: string;
+  readonly pathStyle: boolean;
+  /** Absent: the SDK's own chain. */
+  readonly credentials?: { readonly accessKeyId: string; readonly secretAccessKey: string; readonly sessionToken?: string };
+}
+
+/** Everything that can be set, checked and complete. Printing it, in whatever way, shows no secret. */
+export interface Config {
+  /** The name of the file beside `default.json`, such as `production`. */
+  readonly environment: string;
+  readonly source: { readonly name: string; readonly connection: SourceConnection };
+  readonly targets: { readonly local?: { readonly directory: string }; readonly s3?: S3Target };
+  readonly dump: {
+    readonly codec: 'gzip' | 'zstd';
+    readonly level: number;
+    readonly workers: number;
+    readonly attempts: number;
+    readonly lockTimeoutSeconds: number;
+    readonly rolePasswords: boolean;
+    readonly allowedWarnings: readonly string[];
+  };
+  readonly restore: { readonly workers: number };
+  readonly storage: { readonly stallTimeoutSeconds: number; readonly attempts: number };
+  readonly schedule: { readonly backup: string; readonly timeZone: string };
+  /** What `findPrograms` takes. */
+  readonly programs: { readonly directories: readonly string[]; readonly searchPath: string };
+  /** Absolute. */
+  readonly paths: { readonly reports: string; readonly work: string };
+  readonly log: { readonly level: string };
+  /** Replaces every secret of this configuration in a text. For whatever is about to be written or shown. */
+  readonly redact: (text: string) => string;
+}
+
+export interface LoadConfigOptions {
+  readonly env: Environment;
+  /** Holds default.json and a file per environment; the variable BACKUP_CONFIG_DIRECTORY wins over it. */
+  readonly configDirectory: string;
+  /** Whether a database to back up must be named; not for commands that only look at backups. True by default. */
+  readonly sourceRequired?: boolean;
+}
+
+const MOST_AUTO_WORKERS = 8;
+
+/**
+ * The configuration: what default.json says, over it the file of the environment, over it the environment variables.
+ * Throws one CONFIG_INVALID that names every problem with its key, where it came from and what was expected.
+ */
+export function loadConfig(options: LoadConfigOptions): Config {
+  const { env } = options;
+  const problems: Problem[] = [];
+  const environment = environmentName(env);
+  const values = mergeLayers(readLayers(options, environment, problems), problems);
+  checkTogether(values, options.sourceRequired ?? true, problems);
+  const connection = sourceConnection(values, env, problems);
+  const s3 = s3Target(values);
+  if (problems.length > 0) throw invalid(problems);
+
+  const directory = resolve(values.text('targets.local.directory'));
+  const redact = createRedactor(values.secrets(connection.password));
+  const config = {
+    environment,
+    source: { name: values.text('source.name') || connection.database, connection },
+    targets: { ...(values.is('targets.local.enabled') && { local: { directory } }), ...(s3 !== undefined && { s3 }) },
+    dump: {
+      codec: values.text('dump.codec') as Config['dump']['codec'],
+      level: values.number('dump.level'),
+      workers: workers(values, 'dump.workers'),
+      attempts: values.number('dump.attempts'),
+      lockTimeoutSeconds: values.number('dump.lockTimeoutSeconds'),
+      rolePasswords: values.is('dump.rolePasswords'),
+      allowedWarnings: values.list('dump.allowedWarnings'),
+    },
+    restore: { workers: workers(values, 'restore.workers') },
+    storage: {
+      stallTimeoutSeconds: values.number('storage.stallTimeoutSeconds'),
+      attempts: values.number('storage.attempts'),
+    },
+    schedule: { backup: values.text('schedule.backup').trim(), timeZone: values.text('schedule.timeZone') },
+    programs: { directories: values.list('programs.directories'), searchPath: env['PATH'] ?? '' },
+    paths: {
+      reports: resolve(values.text('paths.reports') || join(directory, 'logs')),
+      work: resolve(values.text('paths.work') || tmpdir()),
+    },
+    log: { level: values.text('log.level') },
+  };
+  // A function is no setting: it is there, but neither printed nor compared.
+  return Object.defineProperty(config, 'redact', { value: redact }) as unknown as Config;
+}
+
+function environmentName(env: Environment): string {
+  for (const name of ENVIRONMENT_VARIABLES) {
+    const value = env[name] ?? '';
+    if (value !== '') return value;
+  }
+  return 'production';
+}
+
+function readLayers({ env, configDirectory }: LoadConfigOptions, environment: string, problems: Problem[]): Layer[] {
+  const named = env[DIRECTORY_VARIABLE] ?? '';
+  const directory = resolve(named === '' ? configDirectory : named);
+  if (named !== '' && !existsSync(directory)) {
+    problems.push({ key: DIRECTORY_VARIABLE, origin: 'environment', says: `expected a folder, there is no ${directory}` });
+  }
+  const chosen = env[ENVIRONMENT_VARIABLES[0]] ?? '';
+  const ofEnvironment = /^[\w.-]+$/.test(environment)
+    ? readFileLayer(join(directory, `${environment}.json`), problems)
+    : undefined;
+  // NODE_ENV has values for reasons of others; who sets ours means a file.
+  if (ofEnvironment === undefined && chosen !== '') {
+    problems.push({
+      key: ENVIRONMENT_VARIABLES[0],
+      origin: 'environment',
+      says: `expected the name of a file in ${directory} (without .json), got ${JSON.stringify(chosen)}`,
+    });
+  }
+  const ofAll = readFileLayer(join(directory, 'default.json'), problems);
+  return [ofAll, ofEnvironment, readEnvironmentLayer(env, problems)].filter((layer) => layer !== undefined);
+}
+
+/** Rules that hold between settings. */
+function checkTogether(values: Values, sourceRequired: boolean, problems: Problem[]): void {
+  const need = (key: string, says: string): void => {
+    problems.push({ key, origin: values.origin(key), says });
+  };
+  if (sourceRequired && !values.has('source.database')) {
+    need('source.database', 'expected the name of the database to back up (POSTGRES_DB or PGDATABASE)');
+  }
+  if (values.text('dump.codec') === 'gzip' && values.number('dump.level') > 9) {
+    need('dump.level', `expected a whole number from 1 to 9 for gzip, got ${values.number('dump.level')}`);
+  }
+  const mode = values.text('source.tls.mode');
+  if (mode.startsWith('verify-') && values.text('source.tls.ca') === '') {
+    need(
+      'source.tls.ca',
+      `expected the file of the certificate authorities to trust, as source.tls.mode is ${mode} (PGSSLROOTCERT; those of the system are in /etc/ssl/certs/ca-certificates.crt on Debian)`,
+    );
+  }
+  if ((values.text('source.tls.cert') === '') !== (values.text('source.tls.key') === '')) {
+    need('source.tls.key', 'expected source.tls.cert and source.tls.key together');
+  }
+  for (const key of ['source.tls.ca', 'source.tls.cert', 'source.tls.key']) {
+    const file = values.text(key);
+    if (file !== '' && !isReadable(file)) need(key, `expected a file that can be read, got ${JSON.stringify(file)}`);
+  }
+  if ((values.text('targets.s3.accessKeyId') === '') !== (values.text('targets.s3.secretAccessKey') === '')) {
+    need('targets.s3.secretAccessKey', 'expected targets.s3.accessKeyId and targets.s3.secretAccessKey together');
+  }
+  if (!values.is('targets.local.enabled') && values.text('targets.s3.bucket') === '') {
+    need('targets.local.enabled', 'expected at least one target: keep the local one, or set BACKUP_S3_BUCKET');
+  }
+}
+
+function sourceConnection(values: Values, env: Environment, problems: Problem[]): SourceConnection {
+  const login = {
+    host: values.text('source.host'),
+    port: values.number('source.port'),
+    database: values.has('source.database') ? values.text('source.database') : 'postgres',
+    user: values.text('source.user'),
+  };
+  const password = values.text('source.password') || fromPasswordFile(values, env, login, problems);
+  const file = (key: string, name: string): object => (values.text(key) === '' ? {} : { [name]: resolve(values.text(key)) });
+  const connection: SourceConnection = {
+    ...login,
+    ...(password !== undefined && { password }),
+    tls: {
+      mode: values.text('source.tls.mode') as SourceConnection['tls']['mode'],
+      ...file('source.tls.ca', 'ca'),
+      ...file('source.tls.cert', 'cert'),
+      ...file('source.tls.key', 'key'),
+    },
+    connectTimeoutSeconds: values.number('source.connectTimeoutSeconds'),
+  };
+  return maskWhenShown(connection, 'password');
+}
+
+function fromPasswordFile(
+  values: Values,
+  env: Environment,
+  login: Parameters<typeof passwordFromFile>[1],
+  problems: Problem[],
+): string | undefined {
+  const named = values.text('source.passwordFile');
+  const home = env['HOME'] ?? '';
+  const file = named || (home === '' ? '' : join(home, '.pgpass'));
+  if (file === '' || (named === '' && !isReadable(file))) return undefined;
+  try {
+    return passwordFromFile(file, login);
+  } catch {
+    const origin = values.origin('source.passwordFile');
+    problems.push({ key: 'source.passwordFile', origin, says: `expected a file that can be read, got ${JSON.stringify(file)}` });
+    return undefined;
+  }
+}
+
+function s3Target(values: Values): S3Target | undefined {
+  const at = (key: string): string => values.text(`targets.s3.${key}`);
+  if (at('bucket') === '') return undefined;
+  const pathStyle = values.value('targets.s3.pathStyle');
+  const credentials = {
+    accessKeyId: at('accessKeyId'),
+    secretAccessKey: at('secretAccessKey'),
+    ...(at('sessionToken') !== '' && { sessionToken: at('sessionToken') }),
+  };
+  return {
+    bucket: at('bucket'),
+    prefix: at('prefix').replace(/^\/+|\/+$/g, ''),
+    ...(at('region') !== '' && { region: at('region') }),
+    ...(at('endpoint') !== '' && { endpoint: at('endpoint') }),
+    pathStyle: pathStyle === 'auto' ? at('endpoint') !== '' : pathStyle === true,
+    ...(credentials.accessKeyId !== '' && { credentials: maskWhenShown(credentials, 'secretAccessKey', 'sessionToken') }),
+  };
+}
+
+function workers(values: Values, key: string): number {
+  return values.value(key) === 'auto' ? Math.min(availableParallelism(), MOST_AUTO_WORKERS) : values.number(key);
+}
+
+function isReadable(file: string): boolean {
+  try {
+    accessSync(file, constants.R_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function invalid(problems: readonly Problem[]): BackupError {
+  const lines = problems.map(({ key, origin, says }) => `\n- ${key} (${origin}): ${says}`);
+  const count = problems.length === 1 ? 'a problem' : `${problems.length} problems`;
+  return new BackupError('CONFIG_INVALID', `the configuration has ${count}; nothing was started:${lines.join('')}`, {
+    hint: 'docs/configuration.md lists every setting with its variable, its default and what it may be.',
+  });
+}
