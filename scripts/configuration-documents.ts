@@ -60,7 +60,7 @@ ${about}
 function shown(value: unknown): string {
   if (value === null) return 'none, it must be set';
   if (value === '' || (Array.isArray(value) && value.length === 0)) return 'nothing';
-  return `\`${String(value)}\``;
+  return `\`${String(value as string | number | boolean)}\``;
 }
 
 function environmentExample(): string {

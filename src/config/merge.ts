@@ -34,7 +34,7 @@ export function mergeLayers(layers: readonly Layer[], problems: Problem[]): Valu
   const value = (key: string): unknown => merged.get(key);
   return {
     value,
-    text: (key) => String(value(key) ?? ''),
+    text: (key) => (value(key) ?? '') as string,
     number: (key) => Number(value(key)),
     is: (key) => value(key) === true,
     list: (key) => value(key) as readonly string[],

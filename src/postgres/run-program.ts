@@ -44,8 +44,8 @@ export async function runProgram(
   const name = options.name ?? basename(file);
   const { signal } = options;
   if (file.includes('/')) {
-    await access(file, constants.X_OK).catch((cause: Error) => {
-      throw startFailure(name, file, cause);
+    await access(file, constants.X_OK).catch((cause: unknown) => {
+      throw startFailure(name, file, cause as Error);
     });
   }
   if (signal?.aborted === true) throw aborted(name, signal);
@@ -126,30 +126,28 @@ async function drain(output: Readable, take: RunProgramOptions['stdout']): Promi
 
 /** Ends quietly when the program closed its input early: why it did is in its exit status and error output. */
 async function feed(input: Writable, source: AsyncIterable<Uint8Array>): Promise<void> {
-  let closed = false;
-  const gone = new Promise<void>((resolve) => {
-    const end = (): void => {
-      closed = true;
-      resolve();
-    };
-    input.once('error', end).once('close', end);
-  });
+  // One resolver at a time, and not a race with one long-lived promise, which would remember every piece.
+  let giveUp: () => void = () => undefined;
+  input.on('error', () => undefined).once('close', () => giveUp());
+  const unlessClosed = async <T>(wait: Promise<T>): Promise<T | undefined> =>
+    await new Promise((resolve, reject) => {
+      giveUp = () => resolve(undefined);
+      if (input.destroyed) giveUp();
+      wait.then(resolve, reject);
+    });
+
   const iterator = source[Symbol.asyncIterator]();
   try {
     for (;;) {
-      const next = await Promise.race([iterator.next(), gone]);
-      if (closed || next === undefined || next.done === true) break;
-      if (!input.write(next.value)) await Promise.race([once(input, 'drain'), gone]);
+      const next = await unlessClosed(iterator.next());
+      if (next === undefined || next.done === true) break;
+      if (!input.write(next.value)) await unlessClosed(new Promise((resolve) => input.once('drain', () => resolve(true))));
     }
     input.end();
   } finally {
     // Not awaited: a source stuck in its own wait would hold up the end of a program that is already gone.
-    void iterator.return?.()?.catch(() => undefined);
+    void iterator.return?.().catch(() => undefined);
   }
-}
-
-function once(emitter: Writable, event: string): Promise<void> {
-  return new Promise((resolve) => emitter.once(event, () => resolve()));
 }
 
 function aborted(name: string, signal: AbortSignal | undefined): BackupError {

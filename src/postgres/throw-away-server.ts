@@ -1,7 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { chown, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
+import { createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -160,7 +160,7 @@ function keep(
   });
   const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()).once('error', () => resolve()));
   let gone = false;
-  const life = child.stdio[3] as import('node:net').Socket;
+  const life = child.stdio[3] as Socket;
   life.on('error', () => undefined).once('close', () => (gone = true));
   life.resume();
   child.stdin?.on('error', () => undefined);
@@ -191,12 +191,12 @@ function unref(child: ChildProcess, life: { unref(): unknown }): void {
 
 /** The server writes `ready` into the last line of its lock file when it accepts connections. */
 async function waitUntilReady(keeper: Keeper, folder: string, options: ThrowAwayServerOptions): Promise<void> {
-  const deadline = performance.now() + (options.startTimeoutSeconds ?? 120) * 1000;
+  const timeout = AbortSignal.timeout((options.startTimeoutSeconds ?? 120) * 1000);
   for (;;) {
     const lock = await readFile(join(folder, 'data', 'postmaster.pid'), 'utf8').catch(() => '');
     if (lock.split('\n')[7]?.startsWith('ready') === true) return;
     options.signal?.throwIfAborted();
-    if (keeper.serverGone() || performance.now() > deadline) {
+    if (keeper.serverGone() || timeout.aborted) {
       const log = await readFile(join(folder, 'server.log'), 'utf8').catch(() => '');
       const tail = log.trimEnd().split('\n').slice(-12).join('\n');
       const what = keeper.serverGone() ? 'did not start' : 'did not get ready in time';
