@@ -1,0 +1,75 @@
+import { BackupError } from '../errors.ts';
+import type { ConnectionOptions } from '../postgres/connection.ts';
+import type { ClientPrograms } from '../postgres/programs.ts';
+import { runProgram } from '../postgres/run-program.ts';
+import { databaseArgument, restoreEnvironment } from './session.ts';
+
+/** The programs and where they are to work. */
+export interface ProgramTarget {
+  readonly programs: ClientPrograms;
+  readonly connection: ConnectionOptions;
+  /** As PostgreSQL writes it: `256MB`. For each of the sessions that build indexes. */
+  readonly maintenanceWorkMem: string;
+  readonly signal: AbortSignal;
+}
+
+/** Runs a script through psql and stops at its first error. psql and not the driver, for the script may have `\` commands. */
+export async function runScript(target: ProgramTarget, script: AsyncIterable<Uint8Array>, what: string): Promise<void> {
+  const args = ['-X', '-q', '-v', 'ON_ERROR_STOP=1', '-o', '/dev/null', '-f', '-'];
+  await run(target, 'psql', args, what, script);
+}
+
+/**
+ * Restores what a `pg_dump` archive holds beside definitions: first the rest of the data, then indexes, constraints and all else that
+ * comes after the rows, `jobs` at a time.
+ */
+export async function restoreAfterRows(target: ProgramTarget, archive: string, jobs: number): Promise<void> {
+  const sections = ['--section=data', '--section=post-data'];
+  const database = databaseArgument(target.connection.database);
+  await run(
+    target,
+    'pg_restore',
+    ['-j', String(jobs), '--exit-on-error', ...sections, '-d', database, archive],
+    'what comes after the rows',
+  );
+}
+
+/** Restores a whole archive that pg_dump made (custom or directory format). */
+export async function restoreArchive(target: ProgramTarget, archive: string, jobs: number): Promise<void> {
+  const parallel = jobs > 1 ? ['-j', String(jobs)] : [];
+  await run(
+    target,
+    'pg_restore',
+    [...parallel, '--exit-on-error', '-d', databaseArgument(target.connection.database), archive],
+    'the archive',
+  );
+}
+
+/** Gathers the planner's statistics, `jobs` tables at a time. */
+export async function analyze(target: ProgramTarget, jobs: number): Promise<void> {
+  await run(
+    target,
+    'vacuumdb',
+    ['--analyze-only', '-q', '-j', String(jobs), '-d', databaseArgument(target.connection.database)],
+    'statistics',
+  );
+}
+
+async function run(
+  { programs, connection, maintenanceWorkMem, signal }: ProgramTarget,
+  program: 'psql' | 'pg_restore' | 'vacuumdb',
+  args: readonly string[],
+  what: string,
+  stdin?: AsyncIterable<Uint8Array>,
+): Promise<void> {
+  const env = restoreEnvironment(connection, maintenanceWorkMem);
+  try {
+    await runProgram(programs.path(program), args, { env, signal, name: program, ...(stdin === undefined ? {} : { stdin }) });
+  } catch (error) {
+    if (!(error instanceof BackupError) || error.code !== 'CLIENT_PROGRAM_FAILED') throw error;
+    throw new BackupError('RESTORE_FAILED', `${program} failed while restoring ${what}: ${error.message}`, {
+      cause: error,
+      hint: 'What it says is what the server said. Compare the versions of server and extensions, and see the log of the server.',
+    });
+  }
+}

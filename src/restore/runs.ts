@@ -1,0 +1,97 @@
+import { COPY_END, copyRowsOffset } from '../codec/copy-block.ts';
+import type { Manifest } from '../catalog/manifest.ts';
+import { BackupError } from '../errors.ts';
+import { decodeInBackground } from './decode.ts';
+import { describeMember } from './describe-member.ts';
+import type { ReadMember } from './member-reader.ts';
+
+/** One whole COPY block: a member, or several that continue one another. */
+export interface Run {
+  /** Index into the manifest's tables. */
+  readonly table: number;
+  /** Rows that the manifest says the block has; known for certain only after `text` has ended. */
+  readonly rows: () => number;
+  /** The rows as COPY text, in order, without header and `\.`. */
+  readonly text: AsyncIterable<Buffer>;
+  /** To be called when the text is no longer needed, read or not: until then a long run keeps the next one from being had. */
+  close(): void;
+  /** Whether more than one member belongs to it: then the next run is not to be asked for before this one is read. */
+  readonly long: boolean;
+}
+
+export interface RunQueue {
+  /** The next block in file order, for whoever asks first. Decompression of its first member has begun. */
+  next(): Promise<Run | undefined>;
+  /** From now on there is nothing more to be had. */
+  stop(): void;
+}
+
+/** Hands out the COPY blocks of `members` one by one to any number of askers; what is not asked for is not read. */
+export function createRunQueue(manifest: Manifest, members: AsyncIterator<ReadMember, void>): RunQueue {
+  let turn: Promise<void> = Promise.resolve();
+  let stopped = false;
+
+  const decode = async (member: ReadMember): Promise<Buffer> => {
+    return await decodeInBackground(manifest.codec.name, member.bytes, describeMember(manifest, member.index));
+  };
+
+  return {
+    async next() {
+      const before = turn;
+      let release!: () => void;
+      turn = new Promise((resolve) => (release = resolve));
+      await before;
+      let keepTurn = false;
+      try {
+        if (stopped) return undefined;
+        const first = await members.next();
+        if (first.done) return undefined;
+        keepTurn = first.value.entry.continues === true;
+        return openRun(manifest, first.value, decode, members, release);
+      } finally {
+        if (!keepTurn) release();
+      }
+    },
+    stop: () => (stopped = true),
+  };
+}
+
+function openRun(
+  manifest: Manifest,
+  first: ReadMember,
+  decode: (member: ReadMember) => Promise<Buffer>,
+  members: AsyncIterator<ReadMember, void>,
+  release: () => void,
+): Run {
+  const firstRaw = decode(first);
+  // Whoever reads the text meets the failure; until then it must not count as unhandled.
+  firstRaw.catch(() => undefined);
+  let rows = first.entry.rows;
+
+  async function* text(): AsyncGenerator<Buffer, void, void> {
+    let member = first;
+    let raw = await firstRaw;
+    const start = copyRowsOffset(raw);
+    if (start === undefined) throw notABlock(manifest, member.index, 'does not begin with COPY');
+    raw = raw.subarray(start);
+    while (member.entry.continues) {
+      yield raw;
+      const next = await members.next();
+      if (next.done) throw notABlock(manifest, member.index, 'is not followed by the rest of its block');
+      member = next.value;
+      rows += member.entry.rows;
+      raw = await decode(member);
+    }
+    const end = raw.length - COPY_END.length;
+    if (end < 0 || !raw.subarray(end).equals(COPY_END)) throw notABlock(manifest, member.index, 'does not end a COPY block');
+    yield raw.subarray(0, end);
+  }
+
+  return { table: first.entry.table ?? -1, rows: () => rows, text: text(), long: first.entry.continues === true, close: release };
+}
+
+function notABlock(manifest: Manifest, index: number, problem: string): BackupError {
+  return new BackupError('BACKUP_DAMAGED', `${describeMember(manifest, index)} ${problem}.`, {
+    hint: 'The dump was not written as its format says. Please report it; `gunzip -c FILE | psql` shows what of it is usable.',
+  });
+}
