@@ -42,10 +42,11 @@ export default tseslint.config(
       '@typescript-eslint/consistent-type-imports': 'error',
       '@typescript-eslint/switch-exhaustiveness-check': ['error', { considerDefaultExhaustiveForUnions: true }],
       '@typescript-eslint/no-extraneous-class': 'off',
+      'no-control-regex': 'off',
       eqeqeq: 'error',
       'no-var': 'error',
       'prefer-const': 'error',
-      'object-shorthand': 'error',
+      'object-shorthand': ['error', 'properties'],
     },
   },
   {
