@@ -1,0 +1,51 @@
+import type { CodecName } from '../codec/codec.ts';
+import type { ConnectionOptions } from '../postgres/connection.ts';
+import type { ClientPrograms } from '../postgres/programs.ts';
+import type { ReportPlace } from '../report/report-file.ts';
+import type { DiskStorage } from '../storage/disk.ts';
+import type { RetryPolicy } from '../storage/retrying.ts';
+import type { Storage } from '../storage/storage.ts';
+
+/** Everything that the nightly backup works with. */
+export interface NightlyBackupParts {
+  /** Configured name of the source. */
+  readonly source: string;
+  readonly connection: ConnectionOptions;
+  readonly findPrograms: (serverMajor: number) => Promise<ClientPrograms>;
+  /** Where copies go; at least one. */
+  readonly targets: readonly Storage[];
+  /** The local one among `targets`, when there is one: the dump waits for it alone. */
+  readonly spool?: DiskStorage;
+  /** For temporary files and the lock when there is no local target. */
+  readonly workFolder: string;
+  /** Where the report goes; the first that takes it. */
+  readonly reports: readonly ReportPlace[];
+  readonly dump: {
+    readonly codec: CodecName;
+    readonly level: number;
+    readonly workers: number;
+    readonly lockTimeoutMs: number;
+    /** How often the dump begins, when the source is changed under it. */
+    readonly attempts: number;
+    /** Whether the file of roles holds their hashed passwords. */
+    readonly rolePasswords: boolean;
+    /** What is left out of a dump does not make it incomplete when its description contains one of these texts. */
+    readonly allowedWarnings: readonly string[];
+  };
+  /** For copies that have to be made again. */
+  readonly repair: RetryPolicy;
+  readonly stallTimeoutMs: number;
+  /** Replaces every secret in a text. */
+  readonly redact: (text: string) => string;
+  /** Version of this program. */
+  readonly version: string;
+  /** For a person who watches; the log and the report have the same facts. */
+  readonly watch?: BackupWatch;
+}
+
+export interface BackupWatch {
+  /** A phase begins. */
+  phase?(name: string): void;
+  /** Bytes of rows copied, of about `estimatedBytes`. */
+  progress?(copiedBytes: number, estimatedBytes: number): void;
+}

@@ -1,0 +1,210 @@
+import { BackupError, toBackupError } from '../errors.ts';
+import { errorReport, type BackupReport, type TargetReport } from '../report/backup-report.ts';
+import { writeReport } from '../report/report-file.ts';
+import type { NightlyBackupParts } from './backup-parts.ts';
+import { checkTargets } from './check-targets.ts';
+import { chooseLabel } from './choose-label.ts';
+import { expectedSize } from './expected-size.ts';
+import { inspectSource } from './inspect-source.ts';
+import type { Job, JobContext, JobOutcome } from './job.ts';
+import { makeDump, type DumpTask, type MadeDump } from './make-dump.ts';
+import { RunRecord } from './run-record.ts';
+import { sweepLeftovers } from './sweep-leftovers.ts';
+import { openWorkArea } from './work-area.ts';
+
+export interface NightlyBackupOutcome extends JobOutcome {
+  /** What the report says. */
+  readonly summary: BackupReport;
+}
+
+export interface NightlyBackup extends Job {
+  run(context: JobContext): Promise<NightlyBackupOutcome>;
+}
+
+/**
+ * Backs up one database: sweeps what killed runs left, dumps under one snapshot to all targets at once, writes the
+ * manifest last and a report always. A target that fails does not end the run; it makes the outcome `incomplete`.
+ */
+export function createNightlyBackup(parts: NightlyBackupParts): NightlyBackup {
+  return {
+    name: 'nightly-backup',
+    async run(context) {
+      const record = new RunRecord(context.clock, context.log, parts.watch?.phase?.bind(parts.watch));
+      let error: BackupError | undefined;
+      try {
+        await backUp(parts, context, record);
+        error = incompleteness(record);
+        if (error && context.signal.aborted) error = abortion(context.signal, error);
+      } catch (thrown) {
+        error = context.signal.aborted ? abortion(context.signal) : toBackupError(thrown);
+      }
+      return await conclude(parts, context, record, error);
+    },
+  };
+}
+
+async function backUp(parts: NightlyBackupParts, context: JobContext, record: RunRecord): Promise<void> {
+  const { signal, log } = context;
+  const checked = await record.phase(
+    'check targets',
+    () => checkTargets(parts.targets, signal),
+    ({ usable, failed }) => ({
+      usable: usable.map(({ name }) => name),
+      failed: failed.map(({ target }) => target.name),
+    }),
+  );
+  record.targets = checked.failed.map(({ target, error }) => failedTarget(target.name, error));
+  for (const { target, error } of checked.failed)
+    log.warn({ target: target.name, ...errorReport(error) }, 'a target cannot be used');
+  // What may answer later is given its copy later; the others cannot be helped by waiting.
+  const hopeless = checked.failed.filter(({ error }) => !error.retryable);
+  const targets = parts.targets.filter((target) => !hopeless.some((each) => each.target === target));
+  const spool = parts.spool && checked.usable.includes(parts.spool) ? parts.spool : undefined;
+
+  const work = await openWorkArea(spool, parts.workFolder);
+  try {
+    const complete = checked.failed.length === 0;
+    record.swept = await record.phase(
+      'sweep leftovers',
+      () => sweepLeftovers(checked.usable, complete, record.startedAt, signal),
+      (swept) => ({ removed: swept.length }),
+    );
+    const source = await record.phase(
+      'inspect source',
+      () => inspectSource(parts.connection, parts.findPrograms),
+      (found) => ({
+        server: found.server.version,
+        standby: found.server.standby,
+        pgDump: found.programs.version,
+        databaseBytes: found.databaseBytes,
+      }),
+    );
+    signal.throwIfAborted();
+    record.serverVersion = source.server.version;
+    record.pgDumpVersion = source.programs.version;
+    const { codec } = parts.dump;
+    const expected = await expectedSize(parts.source, codec, source.databaseBytes, checked.usable[0]!, signal);
+    const label = await chooseLabel(parts.source, record.startedAt, checked.usable, signal);
+    record.label = label;
+
+    const onTargetFailure = (target: string, error: BackupError) => {
+      log.warn({ target, ...errorReport(error) }, 'a target failed; the dump goes on, the copy is made afterwards');
+    };
+    const onRetry = (error: BackupError, attempt: number) => {
+      record.warnings.push(`attempt ${attempt} of the dump was given up: ${error.message}`);
+      log.warn({ attempt, ...errorReport(error) }, 'the source was changed under the dump; starting again from a new snapshot');
+    };
+    const task = { label, source, expectedSize: expected, targets, work, onTargetFailure, onRetry };
+    const made = await record.phase('dump', () => dumpWithAttempts(parts, context, task), dumpFacts);
+    try {
+      record.warnings.push(...made.result.warnings);
+      record.omitted = made.omitted;
+      await record.phase(
+        'store',
+        () => made.store.storeLocally(),
+        () => ({ target: spool?.name, bytes: made.result.file.bytes }),
+      );
+      record.dump = made.result;
+      record.sideBytes = made.sideBytes;
+      await record.phase(
+        'copies',
+        () => made.store.storeElsewhere(),
+        () => ({
+          stored: made.store.reports().flatMap(({ target, state }) => (state === 'stored' ? [target] : [])),
+        }),
+      );
+    } finally {
+      record.targets = [...made.store.reports(), ...hopeless.map(({ target, error }) => failedTarget(target.name, error))];
+      record.dumpOutcome = made.outcome;
+      await made.discard();
+    }
+  } finally {
+    await work.release();
+  }
+}
+
+/** Again from the start when a hot standby's recovery broke the dump half-way: no byte of the first attempt stays. */
+async function dumpWithAttempts(parts: NightlyBackupParts, context: JobContext, task: DumpTask): Promise<MadeDump> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await makeDump(parts, context, task);
+    } catch (error) {
+      const failure = toBackupError(error);
+      if (context.signal.aborted || failure.code !== 'SOURCE_CHANGED' || attempt >= parts.dump.attempts) throw failure;
+      task.onRetry(failure, attempt);
+    }
+  }
+}
+
+function dumpFacts({ result, outcome }: MadeDump, seconds: number) {
+  const { file, tables } = result;
+  return {
+    outcome,
+    tables: tables.length,
+    rows: tables.reduce((sum, table) => sum + table.rows, 0),
+    rawBytes: file.rawBytes,
+    fileBytes: file.bytes,
+    rawMiBPerSecond: seconds === 0 ? undefined : Math.round((file.rawBytes / 2 ** 20 / seconds) * 10) / 10,
+  };
+}
+
+/** Why a backup that exists is less than was asked for. */
+function incompleteness(record: RunRecord): BackupError | undefined {
+  const failed = record.targets.filter(({ state }) => state === 'failed');
+  if (record.dumpOutcome === 'complete' && failed.length === 0) return undefined;
+  const omitted = record.dumpOutcome === 'complete' ? [] : record.omitted.map(({ object, reason }) => `${object} (${reason})`);
+  const lacking = failed.map(({ target, error }) => `${target} has no copy (${error?.message ?? 'not stored'})`);
+  const reasons = [...(omitted.length > 0 ? [`left out: ${omitted.join('; ')}`] : []), ...lacking];
+  return new BackupError('BACKUP_INCOMPLETE', `the backup ${record.label ?? ''} exists, but ${reasons.join('; ')}`, {
+    hint:
+      failed.find(({ error }) => error?.hint !== undefined)?.error?.hint ??
+      'Give the role the rights it lacks, or name what may be missing in BACKUP_ALLOWED_WARNINGS.',
+  });
+}
+
+/** `rest`: what the run had made when it was aborted. */
+function abortion(signal: AbortSignal, rest?: BackupError): BackupError {
+  const reason: unknown = signal.reason;
+  const why = reason instanceof BackupError ? reason.message : 'the run was aborted';
+  return new BackupError('ABORTED', rest ? `${why}; ${rest.message}` : `${why}; nothing of this backup was kept`, {
+    hint: rest?.hint ?? 'The next run starts afresh: `backup-manager create-backup`, or the next time of the schedule.',
+    cause: reason,
+  });
+}
+
+function failedTarget(target: string, error: BackupError): TargetReport {
+  return { target, state: 'failed', repaired: false, error: errorReport(error) };
+}
+
+/** Report and last log line. A report that cannot be stored is a failure, too: without it nobody knows of the run. */
+async function conclude(
+  parts: NightlyBackupParts,
+  { log, slot }: JobContext,
+  record: RunRecord,
+  error: BackupError | undefined,
+): Promise<NightlyBackupOutcome> {
+  let summary = makeReport(error);
+  let report: string | undefined;
+  try {
+    report = await writeReport('backup', record.startedAt, summary, parts.reports);
+  } catch (thrown) {
+    const failure = toBackupError(thrown);
+    log.error({ ...errorReport(failure), summary }, 'the report could not be stored');
+    if (error === undefined) summary = makeReport(failure);
+  }
+  const { outcome, exitStatus, label, durationSeconds } = summary;
+  const level = outcome === 'success' ? 'info' : outcome === 'incomplete' ? 'warn' : 'error';
+  log[level]({ outcome, label, seconds: durationSeconds, report, error: summary.error }, `backup ended: ${outcome}`);
+  return { outcome, exitStatus, ...(report === undefined ? {} : { report }), summary };
+
+  function makeReport(failure: BackupError | undefined): BackupReport {
+    const end = { outcome: outcomeOf(failure), exitStatus: failure?.exitStatus ?? 0, slot, error: failure };
+    return record.report(parts.source, parts.version, end, parts.redact);
+  }
+}
+
+function outcomeOf(error: BackupError | undefined): BackupReport['outcome'] {
+  if (error === undefined) return 'success';
+  if (error.code === 'ABORTED') return 'aborted';
+  return error.code === 'BACKUP_INCOMPLETE' ? 'incomplete' : 'failure';
+}

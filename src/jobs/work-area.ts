@@ -1,0 +1,56 @@
+import { lstat, mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { BackupError } from '../errors.ts';
+import type { DiskStorage } from '../storage/disk.ts';
+import { lockDirectory } from './directory-lock.ts';
+
+export interface TemporaryPath {
+  /** Another program may write to this file. */
+  readonly path: string;
+  discard(): Promise<void>;
+}
+
+/** Where a run keeps temporary files, locked against other runs. What a killed run leaves in it is found by the next one. */
+export interface WorkArea {
+  /** A temporary file for what will be stored under `key`. */
+  temporaryFile(key: string): Promise<TemporaryPath>;
+  release(): Promise<void>;
+}
+
+/**
+ * Locks the local target's directory and works in it: its `sweep` knows its temporary files. Without a local target, a
+ * private folder below `parent` serves. Throws `LOCKED` when another run is at work.
+ */
+export async function openWorkArea(spool: DiskStorage | undefined, parent: string): Promise<WorkArea> {
+  if (spool) {
+    const lock = await lockDirectory(spool.root);
+    return { temporaryFile: (key) => besideTheDump(spool, key), release: () => lock.release() };
+  }
+  const folder = await ownFolder(parent);
+  const lock = await lockDirectory(folder);
+  for (const name of await readdir(folder)) await rm(join(folder, name), { recursive: true, force: true });
+  return {
+    async temporaryFile() {
+      const own = await mkdtemp(join(folder, 'run-'));
+      return { path: join(own, 'file'), discard: () => rm(own, { recursive: true, force: true }) };
+    },
+    release: () => lock.release(),
+  };
+}
+
+async function besideTheDump(spool: DiskStorage, key: string): Promise<TemporaryPath> {
+  const file = await spool.begin(key);
+  await file.close();
+  return { path: file.path, discard: () => file.discard() };
+}
+
+/** The parent is often the system's temporary folder, where anybody may make a folder of this name first. */
+async function ownFolder(parent: string): Promise<string> {
+  const folder = join(parent, 'db-backup-work');
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  const found = await lstat(folder);
+  if (found.isDirectory() && found.uid === process.getuid?.() && (found.mode & 0o022) === 0) return folder;
+  throw new BackupError('STORAGE_DENIED', `${folder} belongs to somebody else or may be written by others`, {
+    hint: 'Set BACKUP_WORK_DIR to a folder that only this account writes to.',
+  });
+}

@@ -1,0 +1,64 @@
+import { REPORT_VERSION } from './backup-report.ts';
+
+const text = { type: 'string' } as const;
+const time = { type: 'string', format: 'date-time' } as const;
+const count = { type: 'integer', minimum: 0 } as const;
+const seconds = { type: 'number', minimum: 0 } as const;
+const sha256 = { type: 'string', pattern: '^[0-9a-f]{64}$' } as const;
+
+function object(required: Record<string, object>, optional: Record<string, object> = {}, description?: string): object {
+  return {
+    type: 'object',
+    ...(description === undefined ? {} : { description }),
+    properties: { ...required, ...optional },
+    required: Object.keys(required),
+  };
+}
+
+function listOf(items: object, description?: string): object {
+  return { type: 'array', ...(description === undefined ? {} : { description }), items };
+}
+
+const error = object({ code: text, message: text }, { hint: text }, 'What failed, what it means, and what to do next.');
+
+/** JSON Schema of {@link BackupReport}, published as `docs/schemas/backup-report.schema.json`. Unknown fields are allowed: reports only grow. */
+export const backupReportSchema = {
+  $schema: 'http://json-schema.org/draft-07/schema#',
+  title: 'Report of one run of the nightly backup',
+  ...object(
+    {
+      reportVersion: { const: REPORT_VERSION },
+      job: { const: 'nightly-backup' },
+      outcome: { enum: ['success', 'incomplete', 'failure', 'aborted'] },
+      exitStatus: { type: 'integer', minimum: 0, maximum: 255 },
+      source: { ...text, description: 'Configured name of the source.' },
+      startedAt: time,
+      finishedAt: time,
+      durationSeconds: seconds,
+      phases: listOf(object({ name: text, outcome: { enum: ['done', 'failed'] }, seconds })),
+      tables: listOf(object({ schema: text, name: text, rows: count, bytes: { ...count, description: 'Bytes of COPY text.' } })),
+      targets: listOf(
+        object(
+          { target: text, state: { enum: ['stored', 'failed'] }, repaired: { type: 'boolean' } },
+          { location: text, bytes: count, sha256, checkedBy: text, error },
+        ),
+      ),
+      omitted: listOf(
+        object({ kind: { enum: ['rows', 'large-objects', 'object'] }, object: text, reason: text }),
+        'What the backup does not hold although the database does.',
+      ),
+      warnings: listOf(text),
+      swept: listOf(text, 'What earlier, killed runs had left behind and this run removed.'),
+      versions: object({ dbBackup: text, node: text }, { server: text, pgDump: text }),
+    },
+    {
+      label: text,
+      slot: { ...time, description: 'When the run was due; absent when it was not started by the schedule.' },
+      sizes: object({ raw: count, file: count, toc: count }, { globals: count }, 'Bytes.'),
+      codec: object({ name: { enum: ['gzip', 'zstd'] }, level: { type: 'integer', minimum: 1 } }),
+      snapshot: object({ time, lsn: text }),
+      rows: { ...count, description: 'Rows over all tables.' },
+      error,
+    },
+  ),
+} as const;
