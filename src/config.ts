@@ -72,6 +72,11 @@ export interface LoadConfigOptions {
   readonly sourceRequired?: boolean;
 }
 
+/** The environment of this process; read nowhere else. */
+export function processEnvironment(): Environment {
+  return process.env;
+}
+
 const MOST_AUTO_WORKERS = 8;
 
 /**

@@ -1,0 +1,88 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Config } from './config.ts';
+import { createNightlyBackup, type NightlyBackup } from './jobs/nightly-backup.ts';
+import type { BackupWatch } from './jobs/backup-parts.ts';
+import type { ConnectionOptions } from './postgres/connection.ts';
+import { findPrograms, type ClientPrograms } from './postgres/programs.ts';
+import { LOGS, type ReportPlace } from './report/report-file.ts';
+import { createDiskStorage, type DiskStorage } from './storage/disk.ts';
+import { DEFAULT_RETRIES, withRetries, type RetryPolicy } from './storage/retrying.ts';
+import { createS3Storage } from './storage/s3.ts';
+import type { Storage } from './storage/storage.ts';
+
+/** The parts of the program, made from its configuration. */
+export interface Parts {
+  readonly config: Config;
+  readonly connection: ConnectionOptions;
+  /** The local target first, if there is one. */
+  readonly targets: readonly Storage[];
+  /** Client programs for a server; see `findPrograms`. */
+  readonly findPrograms: (serverMajor: number) => Promise<ClientPrograms>;
+  /** Version of this program. */
+  readonly version: string;
+  nightlyBackup(watch?: BackupWatch): NightlyBackup;
+  /** Closes idle connections of the targets. */
+  close(): void;
+}
+
+export interface AssembleOptions {
+  /** More targets than the configuration has. */
+  readonly moreTargets?: readonly Storage[];
+  /** Puts something around a target: tests of what happens when one fails. */
+  readonly decorate?: <T extends Storage>(target: T) => T;
+}
+
+/** The only place that knows every adapter. Opens no connection and touches no file but our own package.json. */
+export function assemble(config: Config, options: AssembleOptions = {}): Parts {
+  const { decorate = (target) => target } = options;
+  const retries: RetryPolicy = { ...DEFAULT_RETRIES, attempts: config.storage.attempts };
+  const { local, s3 } = config.targets;
+  const spool = local && decorate(createDiskStorage({ name: 'local', root: local.directory }));
+  const bucket = s3 && createS3Storage({ name: 's3', ...s3 });
+  const others = [...(bucket ? [withRetries(decorate(bucket), retries)] : []), ...(options.moreTargets ?? [])];
+  const targets: readonly Storage[] = [...(spool ? [spool] : []), ...others];
+  const { connection } = config.source;
+  const version = ownVersion();
+  const programsFor = (serverMajor: number) => findPrograms({ serverMajor, ...config.programs });
+
+  return {
+    config,
+    connection,
+    targets,
+    findPrograms: programsFor,
+    version,
+    nightlyBackup: (watch) =>
+      createNightlyBackup({
+        source: config.source.name,
+        connection,
+        findPrograms: programsFor,
+        targets,
+        ...(spool && { spool }),
+        workFolder: config.paths.work,
+        reports: reportPlaces(config, spool, others),
+        dump: { ...config.dump, lockTimeoutMs: config.dump.lockTimeoutSeconds * 1000 },
+        repair: retries,
+        stallTimeoutMs: config.storage.stallTimeoutSeconds * 1000,
+        redact: config.redact,
+        version,
+        ...(watch && { watch }),
+      }),
+    close: () => bucket?.close(),
+  };
+}
+
+/** The configured folder first; the other targets only so that a run never goes without a report. */
+function reportPlaces({ paths, targets }: Config, spool: DiskStorage | undefined, others: readonly Storage[]): ReportPlace[] {
+  const elsewhere = others.map((storage) => ({ storage, prefix: LOGS }));
+  // The default is below the backup directory, which must exist, while its `logs` is made when needed.
+  if (spool && targets.local && paths.reports === join(targets.local.directory, 'logs')) {
+    return [{ storage: spool, prefix: LOGS }, ...elsewhere];
+  }
+  return [{ storage: createDiskStorage({ name: 'reports', root: paths.reports }), prefix: '' }, ...elsewhere];
+}
+
+function ownVersion(): string {
+  const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string };
+  return version;
+}

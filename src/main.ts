@@ -1,0 +1,68 @@
+#!/usr/bin/env node
+// The daemon: reads the configuration, schedules the jobs, and ends cleanly when told to.
+import { fileURLToPath } from 'node:url';
+import { assemble } from './assemble.ts';
+import { errorBlock } from './cli/error-block.ts';
+import { systemClock } from './clock.ts';
+import { loadConfig, processEnvironment } from './config.ts';
+import { BackupError, toBackupError } from './errors.ts';
+import { createLog } from './log.ts';
+import { createScheduler } from './scheduler.ts';
+
+/** Docker waits ten seconds between SIGTERM and SIGKILL. */
+const DRAIN_MS = 9_000;
+/** A second signal, or a run that did not end in time. */
+const FORCED = 1;
+const SIGNALS = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const;
+
+try {
+  run();
+} catch (error) {
+  const failure = toBackupError(error);
+  console.error(errorBlock(failure));
+  process.exitCode = failure.exitStatus;
+}
+
+function run(): void {
+  const config = loadConfig({ env: processEnvironment(), configDirectory: fileURLToPath(new URL('../config', import.meta.url)) });
+  const log = createLog(config.log.level, { redact: config.redact });
+  const parts = assemble(config);
+  const entries = [{ job: parts.nightlyBackup(), expression: config.schedule.backup, timeZone: config.schedule.timeZone }];
+  const scheduler = createScheduler(entries, { clock: systemClock, log });
+
+  let stopping = false;
+  const onSignal = (name: NodeJS.Signals) => {
+    if (stopping) {
+      log.warn({ signal: name }, 'forced to end; what is left of a running backup is swept by the next one');
+      process.exit(FORCED);
+    }
+    stopping = true;
+    log.info({ signal: name }, 'stopping');
+    void stop(name);
+  };
+  const stop = async (name: string) => {
+    const timer = setTimeout(() => {
+      log.error('a run did not end in time; what is left of it is swept by the next one');
+      process.exit(FORCED);
+    }, DRAIN_MS);
+    const ended = await scheduler.stop(new BackupError('ABORTED', `stopped by ${name}`));
+    parts.close();
+    clearTimeout(timer);
+    const aborted = ended.find(({ outcome }) => outcome === 'aborted');
+    log.info({ aborted: aborted !== undefined }, 'stopped');
+    process.exitCode = aborted?.exitStatus ?? 0;
+    for (const signal of SIGNALS) process.removeAllListeners(signal);
+  };
+  for (const signal of SIGNALS) process.on(signal, onSignal);
+
+  scheduler.start();
+  log.info(
+    {
+      version: parts.version,
+      source: config.source.name,
+      targets: parts.targets.map(({ name }) => name),
+      jobs: scheduler.nextRuns(),
+    },
+    'scheduled',
+  );
+}

@@ -1,0 +1,113 @@
+import cron, { type ScheduledTask } from 'node-cron';
+import type { Clock } from './clock.ts';
+import { BackupError, toBackupError } from './errors.ts';
+import type { Job, JobOutcome } from './jobs/job.ts';
+import type { Log } from './log.ts';
+
+export interface ScheduleEntry {
+  readonly job: Job;
+  /** Five fields, or six with seconds first. All of them must match: `0 4 1-7 * 0` is the first Sunday of a month. */
+  readonly expression: string;
+  /** IANA name, such as `Europe/Berlin`. */
+  readonly timeZone: string;
+}
+
+export interface NextRun {
+  readonly job: string;
+  readonly schedule: string;
+  readonly timeZone: string;
+  /** `undefined` when the expression never matches again. */
+  readonly next: Date | undefined;
+}
+
+export interface Scheduler {
+  start(): void;
+  /** When each job is due next; the same before and after `start`. */
+  nextRuns(): readonly NextRun[];
+  /**
+   * Fires nothing more, aborts what is running with `reason` and waits for its end. Returns how the aborted runs ended.
+   * May be called more than once.
+   */
+  stop(reason: BackupError): Promise<readonly JobOutcome[]>;
+}
+
+/**
+ * Fires jobs at their times, each at most once at a time: a time that comes while the last run still goes on is skipped with
+ * a warning. Throws `CONFIG_INVALID` for an expression that node-cron does not take.
+ */
+export function createScheduler(entries: readonly ScheduleEntry[], context: { clock: Clock; log: Log }): Scheduler {
+  const { clock, log } = context;
+  const abort = new AbortController();
+  const running = new Set<Promise<JobOutcome>>();
+  const tasks = entries.map((entry) => ({ entry, task: createTask(entry) }));
+  let stopped: Promise<readonly JobOutcome[]> | undefined;
+
+  return {
+    start() {
+      for (const { task } of tasks) void task.start();
+    },
+    nextRuns: () =>
+      tasks.map(({ entry, task }) => ({
+        job: entry.job.name,
+        schedule: entry.expression,
+        timeZone: entry.timeZone,
+        next: task.getNextRuns(1)[0],
+      })),
+    stop(reason) {
+      stopped ??= (async () => {
+        const last = [...running];
+        abort.abort(reason);
+        for (const { task } of tasks) await task.destroy();
+        return Promise.all(last);
+      })();
+      return stopped;
+    },
+  };
+
+  function createTask({ job, expression, timeZone }: ScheduleEntry): ScheduledTask {
+    if (!cron.validate(expression)) {
+      throw new BackupError(
+        'CONFIG_INVALID',
+        `the schedule of ${job.name} is not a cron expression: ${JSON.stringify(expression)}`,
+        {
+          hint: 'Five fields (minute hour day month weekday), or six with seconds first: "0 2 * * *" is every day at 02:00.',
+        },
+      );
+    }
+    const task = cron.createTask(expression, async ({ date }) => fire(job, date), {
+      name: job.name,
+      timezone: timeZone,
+      noOverlap: true,
+      logger: {
+        info: () => undefined,
+        debug: () => undefined,
+        warn: (message) => log.warn({ job: job.name }, message),
+        error: (message) => log.error({ job: job.name }, String(message)),
+      },
+      // Told below, once, in our own words.
+      suppressMissedWarning: true,
+    });
+    task.on('execution:overlap', ({ date }) => {
+      log.warn({ job: job.name, slot: date.toISOString() }, 'skipped: the last run still goes on');
+    });
+    task.on('execution:missed', ({ date }) => {
+      log.warn({ job: job.name, slot: date.toISOString() }, 'missed: this process was busy, suspended or the clock was set');
+    });
+    return task;
+  }
+
+  /** A job reports its own failures; one that throws has a bug, which must not end the daemon. */
+  async function fire(job: Job, slot: Date): Promise<void> {
+    if (abort.signal.aborted) return;
+    const run = job
+      .run({ signal: abort.signal, log: log.child({ job: job.name }), clock, slot })
+      .catch((error: unknown): JobOutcome => {
+        const failure = toBackupError(error);
+        log.error({ job: job.name, err: failure }, 'the job broke');
+        return { outcome: 'failure', exitStatus: failure.exitStatus };
+      });
+    running.add(run);
+    await run;
+    running.delete(run);
+  }
+}
