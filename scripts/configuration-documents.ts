@@ -60,7 +60,7 @@ ${about}
 function shown(value: unknown): string {
   if (value === null) return 'none, it must be set';
   if (value === '' || (Array.isArray(value) && value.length === 0)) return 'nothing';
-  return `\`${String(value as string | number | boolean)}\``;
+  return `\`${typeof value === 'string' ? value : JSON.stringify(value)}\``;
 }
 
 function environmentExample(): string {
@@ -68,7 +68,7 @@ function environmentExample(): string {
     `# ${about.replaceAll('`', '')}`,
     `# Expected: ${format.expected}.`,
     ...(fromFile === true ? [`# Or, from a file: ${env[0]!}_FILE=/run/secrets/…`] : []),
-    `#${env[0]!}=${value === null ? '' : String(value as string | number | boolean)}`,
+    `#${env[0]!}=${typeof value === 'string' ? value : JSON.stringify(value ?? '').replaceAll(/["[\]]/g, '')}`,
     '',
   ]);
   return `# Made by \`npm run docs:configuration\`. Copy it to .env and take away the "#" where you want another value.\n\n${lines.join('\n')}`;

@@ -1,14 +1,14 @@
-import { spawn, type ChildProcess } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { chown, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { createServer, type Socket } from 'node:net';
+import { chown, mkdir, mkdtemp, readFile, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { BackupError } from '../errors.ts';
 import type { ConnectionOptions } from './connection.ts';
-import { serverAccount, type Account } from './server-account.ts';
+import { serverAccount } from './server-account.ts';
+import { keepServer, type Keeper } from './server-keeper.ts';
 
 export interface ThrowAwayServerOptions {
   /** Holds `initdb` and `postgres` of the wanted version. */
@@ -57,37 +57,6 @@ const SETTINGS = {
 const SOCKET_FOLDER_MAX = 107 - 16;
 
 /**
- * Keeps the server and outlives us for as long as it takes to remove it: it reads our end of a pipe, which the kernel
- * closes whatever we die of. File descriptor 3 is held open by the server and its children and so tells us their end.
- * TERM comes before the other signal because a server that has only just been forked still ignores QUIT.
- * Arguments: program folder, server folder, socket folder, then those of initdb.
- */
-const KEEPER = `
-bin=$1 folder=$2 socket=$3; shift 3
-umask 077
-sweep() { tries=0; until rm -rf "$folder/"* "$folder" "$socket" 2>/dev/null || [ $tries -ge 50 ]; do
-  tries=$((tries + 1)); sleep 0.1; done; }
-if "$bin/initdb" -D "$folder/data" "$@" >"$folder/server.log" 2>&1 </dev/null; then
-  cat "$folder/settings" >>"$folder/data/postgresql.conf"
-  "$bin/postgres" -D "$folder/data" >"$folder/server.log" 2>&1 </dev/null &
-  server=$!
-  exec 3>&-
-  trap '' INT TERM HUP
-  read -r how || how=QUIT
-  [ "$how" = KILL ] || kill -TERM "$server" 2>/dev/null
-  kill -"$how" "$server" 2>/dev/null
-  wait "$server"
-  # A killed server leaves its lock, a System V shared memory segment, whose number is in line 7.
-  [ "$how" = KILL ] && ipcrm -m "$(sed -n '7s/.* //p' "$folder/data/postmaster.pid")" 2>/dev/null
-  sweep
-else
-  exec 3>&-
-  read -r how
-  sweep
-fi
-`;
-
-/**
  * Makes and starts a private server: a new cluster in a folder of its own, durability off, reached through a Unix socket.
  * Whatever becomes of our process, SIGKILL included, the server ends and its folder goes. As root, it runs as an
  * unprivileged account. Throws SERVER_START_FAILED with the last lines of its log.
@@ -107,7 +76,16 @@ export async function startThrowAwayServer(options: ThrowAwayServerOptions): Pro
     const owned = [folder, socketFolder, join(folder, 'password'), join(folder, 'settings')];
     for (const path of owned) await chown(path, account.uid, account.gid);
   }
-  const keeper = keep(options, account, folder, socketFolder, user);
+  const keeper = keepServer({
+    binDirectory: options.binDirectory,
+    folder,
+    socketFolder,
+    account,
+    initdbArgs: [
+      ...['-U', user, '--auth-local=trust', '--auth-host=scram-sha-256', `--pwfile=${join(folder, 'password')}`],
+      ...['--no-sync', '-E', 'UTF8', '--locale=C.UTF-8', ...(options.initdbArgs ?? [])],
+    ],
+  });
   try {
     await waitUntilReady(keeper, folder, options);
   } catch (error) {
@@ -131,62 +109,6 @@ export async function startThrowAwayServer(options: ThrowAwayServerOptions): Pro
     stop: () => keeper.end('QUIT'),
     kill: () => keeper.end('KILL'),
   };
-}
-
-interface Keeper {
-  /** True once the server and all its processes are gone, or were never started. */
-  serverGone(): boolean;
-  end(how: 'QUIT' | 'KILL'): Promise<void>;
-}
-
-function keep(
-  options: ThrowAwayServerOptions,
-  account: Account | undefined,
-  folder: string,
-  socketFolder: string,
-  user: string,
-): Keeper {
-  const initdb = [
-    ...['-U', user, '--auth-local=trust', '--auth-host=scram-sha-256', `--pwfile=${join(folder, 'password')}`],
-    ...['--no-sync', '-E', 'UTF8', '--locale=C.UTF-8', ...(options.initdbArgs ?? [])],
-  ];
-  const child = spawn('/bin/sh', ['-c', KEEPER, 'throw-away-server', options.binDirectory, folder, socketFolder, ...initdb], {
-    // An own session: Ctrl-C in a terminal is for us, and we then end the server.
-    detached: true,
-    cwd: '/',
-    env: { PATH: '/usr/local/bin:/usr/bin:/bin', LC_ALL: 'C.UTF-8' },
-    stdio: ['pipe', 'ignore', 'ignore', 'pipe'],
-    ...(account !== undefined && { uid: account.uid, gid: account.gid }),
-  });
-  const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()).once('error', () => resolve()));
-  let gone = false;
-  const life = child.stdio[3] as Socket;
-  life.on('error', () => undefined).once('close', () => (gone = true));
-  life.resume();
-  child.stdin?.on('error', () => undefined);
-  // A server that somebody forgot to stop must not keep our process alive: its end is the server's.
-  unref(child, life);
-
-  let ending: Promise<void> | undefined;
-  return {
-    serverGone: () => gone,
-    end(how) {
-      ending ??= (async () => {
-        child.ref();
-        child.stdin?.end(`${how}\n`);
-        await exited;
-        // What the server's account may not remove: the folder's own entry in a parent that belongs to root.
-        for (const path of [folder, socketFolder]) await rm(path, { recursive: true, force: true, maxRetries: 5 });
-      })();
-      return ending;
-    },
-  };
-}
-
-function unref(child: ChildProcess, life: { unref(): unknown }): void {
-  child.unref();
-  life.unref();
-  (child.stdin as unknown as { unref(): unknown } | null)?.unref();
 }
 
 /** The server writes `ready` into the last line of its lock file when it accepts connections. */

@@ -1,0 +1,181 @@
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { chmod, mkdir, mkdtemp, readFile, readdir, rm, stat } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import { withClient, type ConnectionOptions } from '../../../src/postgres/connection.ts';
+import { findPrograms } from '../../../src/postgres/programs.ts';
+import { startThrowAwayServer, type ThrowAwayServer } from '../../../src/postgres/throw-away-server.ts';
+
+let binDirectory: string;
+let parentFolder: string;
+
+beforeAll(async () => {
+  binDirectory = (await findPrograms({ serverMajor: 12 })).directory;
+  parentFolder = await mkdtemp(join(tmpdir(), 'servers-'));
+  // The account of the server must be able to make its way to its own folder.
+  await chmod(parentFolder, 0o711);
+});
+afterAll(async () => await rm(parentFolder, { recursive: true, force: true }));
+
+async function ask(connection: ConnectionOptions, sql: string): Promise<unknown> {
+  return await withClient(connection, async (client) => Object.values((await client.query(sql)).rows[0])[0]);
+}
+
+async function serverPid(server: { dataDirectory: string }): Promise<number> {
+  return Number.parseInt(await readFile(join(server.dataDirectory, 'postmaster.pid'), 'utf8'), 10);
+}
+
+function exists(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+async function until(condition: () => boolean): Promise<void> {
+  while (!condition()) await sleep(50);
+}
+
+describe('a throw-away server', () => {
+  let server: ThrowAwayServer;
+  beforeAll(async () => {
+    server = await startThrowAwayServer({ binDirectory, parentFolder, listenOnLoopback: true, settings: { work_mem: '5MB' } });
+  }, 120_000);
+  afterAll(async () => await server.stop());
+
+  test('has a superuser with a name of its own, UTF-8, and keeps nothing safe', async () => {
+    expect(server.connection.user).toMatch(/^throw_away_[0-9a-f]{12}$/);
+    expect(await ask(server.connection, 'SELECT rolsuper FROM pg_roles WHERE rolname = current_user')).toBe(true);
+    expect(await ask(server.connection, 'SHOW server_encoding')).toBe('UTF8');
+    expect(await ask(server.connection, 'SHOW fsync')).toBe('off');
+    expect(await ask(server.connection, 'SHOW work_mem')).toBe('5MB');
+  });
+
+  test('is reached by nobody else: its folder is private, and TCP wants a password', async () => {
+    const { mode } = await stat(server.connection.host);
+    expect(mode & 0o777).toBe(0o700);
+    expect(await ask(server.loopback!, 'SELECT 1')).toBe(1);
+    await expect(ask({ ...server.loopback!, password: 'guess' }, 'SELECT 1')).rejects.toMatchObject({
+      code: 'SOURCE_AUTHENTICATION',
+    });
+  });
+
+  test('does not run as root', async () => {
+    expect(await stat(server.dataDirectory)).not.toMatchObject({ uid: 0 });
+  });
+});
+
+test('takes a user and arguments of initdb', async () => {
+  const initdbArgs = ['-E', 'LATIN1', '--locale=C'];
+  const server = await startThrowAwayServer({ binDirectory, parentFolder, user: 'Boss 1', initdbArgs });
+  try {
+    expect(await ask(server.connection, 'SELECT current_user')).toBe('Boss 1');
+    expect(await ask(server.connection, 'SHOW server_encoding')).toBe('LATIN1');
+  } finally {
+    await server.stop();
+  }
+}, 120_000);
+
+test('several run at once, and each leaves nothing behind, stopped with clients on it or killed', async () => {
+  const servers = await Promise.all([1, 2].map(async () => await startThrowAwayServer({ binDirectory, parentFolder })));
+  const pids = await Promise.all(servers.map(serverPid));
+  const [first, second] = servers as [ThrowAwayServer, ThrowAwayServer];
+  await withClient(first.connection, async (client) => {
+    const sleeping = client.query('SELECT pg_sleep(600)').catch(() => 'gone');
+    await first.stop();
+    expect(await sleeping).toBe('gone');
+  });
+  expect(await ask(second.connection, 'SELECT 1')).toBe(1);
+  await second.kill();
+  await Promise.all([first.stop(), second.stop()]);
+  expect(pids.map(exists)).toEqual([false, false]);
+  expect(await readdir(parentFolder)).toEqual([]);
+}, 120_000);
+
+test('one in a folder with a long path is reached all the same', async () => {
+  const deep = join(await mkdtemp(join(tmpdir(), 'deep-')), 'x'.repeat(80));
+  await chmod(dirname(deep), 0o711);
+  await mkdir(deep, { mode: 0o711 });
+  const server = await startThrowAwayServer({ binDirectory, parentFolder: deep });
+  expect(await ask(server.connection, 'SELECT 1')).toBe(1);
+  await server.stop();
+  expect([existsSync(server.connection.host), await readdir(deep)]).toEqual([false, []]);
+  await rm(dirname(deep), { recursive: true });
+}, 120_000);
+
+test('one that cannot start says what its log says, and leaves nothing', async () => {
+  const start = startThrowAwayServer({ binDirectory, parentFolder, settings: { no_such_setting: '1' } });
+  await expect(start).rejects.toMatchObject({
+    code: 'SERVER_START_FAILED',
+    message: expect.stringContaining('unrecognized configuration parameter "no_such_setting"'),
+  });
+  await expect(startThrowAwayServer({ binDirectory: '/nonexistent', parentFolder })).rejects.toMatchObject({
+    code: 'SERVER_START_FAILED',
+  });
+  await expect(startThrowAwayServer({ binDirectory, parentFolder, initdbArgs: ['--no-such-option'] })).rejects.toMatchObject({
+    message: expect.stringContaining('no-such-option'),
+  });
+  expect(await readdir(parentFolder)).toEqual([]);
+}, 120_000);
+
+test('an abort during the start leaves nothing', async () => {
+  const controller = new AbortController();
+  const start = startThrowAwayServer({ binDirectory, parentFolder, signal: controller.signal });
+  setTimeout(() => controller.abort(), 200);
+  await expect(start).rejects.toMatchObject({ name: 'AbortError' });
+  expect(await readdir(parentFolder)).toEqual([]);
+}, 120_000);
+
+describe('when our process is killed', () => {
+  const module = new URL('../../../src/postgres/throw-away-server.ts', import.meta.url).href;
+  const script = `
+    import { startThrowAwayServer } from ${JSON.stringify(module)};
+    const [binDirectory, parentFolder] = process.argv.slice(-2);
+    const starting = startThrowAwayServer({ binDirectory, parentFolder });
+    console.log(JSON.stringify({ starting: true }));
+    console.log(JSON.stringify(await starting));
+    setInterval(() => undefined, 1000);
+  `;
+
+  /** A process of ours with a server, and the lines that it says. */
+  function run(): { child: ReturnType<typeof spawn>; lines: AsyncIterator<string>; exited: Promise<unknown> } {
+    const args = ['--input-type=module', '--no-warnings', '-e', script, '--', binDirectory, parentFolder];
+    const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+    const exited = new Promise((resolve) => child.once('exit', resolve));
+    return { child, lines: createInterface({ input: child.stdout! })[Symbol.asyncIterator](), exited };
+  }
+
+  test('by SIGKILL, its server ends and the folder goes', async () => {
+    const { child, lines, exited } = run();
+    await lines.next();
+    const server = JSON.parse((await lines.next()).value) as ThrowAwayServer;
+    const pid = await serverPid(server);
+    expect(exists(pid)).toBe(true);
+    child.kill('SIGKILL');
+    await exited;
+    await until(() => !exists(pid) && !existsSync(dirname(server.dataDirectory)));
+    expect(await readdir(parentFolder)).toEqual([]);
+  }, 120_000);
+
+  test.each([0, 300, 900, 1200])(
+    'so it does %i ms into the start',
+    async (delay) => {
+      const { child, lines, exited } = run();
+      await lines.next();
+      await sleep(delay);
+      child.kill('SIGKILL');
+      await exited;
+      const folders = async (): Promise<string[]> =>
+        (await readdir(parentFolder)).filter((name) => name.startsWith('throw-away'));
+      while ((await folders()).length > 0) await sleep(50);
+    },
+    120_000,
+  );
+});
