@@ -1,5 +1,5 @@
 import { mkdir, open, stat, type FileHandle } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { join, relative, sep } from 'node:path';
 import { BackupError } from '../errors.ts';
 import { diskError, onDisk } from './disk-error.ts';
 
@@ -25,9 +25,25 @@ export async function checkRoot(root: string): Promise<void> {
 /** Creates `folder`, with what is missing between it and `root`, durably and with mode 0700. `root` itself must exist. */
 export async function createFolders(root: string, folder: string): Promise<void> {
   await checkRoot(root);
-  const first = await onDisk('create', folder, () => mkdir(folder, { recursive: true, mode: 0o700 }));
-  if (first === undefined) return;
-  for (let created = folder; created.length >= first.length; created = dirname(created)) await syncFolder(dirname(created));
+  // One by one: Node's recursive mkdir reports a read-only file system as a missing folder.
+  let path = root;
+  for (const name of relative(root, folder).split(sep).filter(Boolean)) {
+    const parent = path;
+    path = join(parent, name);
+    if (await created(path)) await syncFolder(parent);
+  }
+}
+
+async function created(path: string): Promise<boolean> {
+  return onDisk('create', path, async () => {
+    try {
+      await mkdir(path, { mode: 0o700 });
+      return true;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
+      throw error;
+    }
+  });
 }
 
 /** Makes creations, renames and removals in a folder durable. */

@@ -5,14 +5,15 @@ import { abortable } from './abortable.ts';
 import { createParameters, withGrace, type S3Upload } from './s3-upload.ts';
 
 /** Memory for parts under way. */
-const BUFFER_BYTES = 64 * 1024 * 1024;
+const BUFFER_BYTES = 32 * 1024 * 1024;
 const MAX_CONCURRENT = 4;
+const PIECE_BYTES = 1024 * 1024;
 
 /** Sends the content by lib-storage, several parts at once from memory; content of one part as a plain object. */
 export async function uploadBuffered(upload: S3Upload): Promise<void> {
   const failed = new AbortController();
   const signal = AbortSignal.any([upload.signal, failed.signal]);
-  const body = Readable.from(wholeParts(upload, signal), { highWaterMark: 1 });
+  const body = Readable.from(pieces(upload, signal), { highWaterMark: 1 });
   const transfer = new Upload({
     client: watchedClient(upload, signal, (error) => {
       failed.abort(error);
@@ -33,37 +34,38 @@ export async function uploadBuffered(upload: S3Upload): Promise<void> {
   }
 }
 
-/** The content in buffers of its own of exactly one part each, so that lib-storage neither splits nor joins them. */
-async function* wholeParts(upload: S3Upload, signal: AbortSignal): AsyncGenerator<Buffer, void, undefined> {
-  const { digest, partSize } = upload;
-  const firstSize = Math.min(partSize, upload.content.size ?? partSize);
-  let part = Buffer.allocUnsafe(firstSize);
+/**
+ * The content in buffers of its own of 1 MiB, which divides every part: lib-storage joins what it is fed until a part is
+ * exceeded, so smaller pieces cost time and larger ones memory.
+ */
+async function* pieces(upload: S3Upload, signal: AbortSignal): AsyncGenerator<Buffer, void, undefined> {
+  const { digest, partSize, content } = upload;
+  const pieceSize = Math.max(1, Math.min(PIECE_BYTES, content.size ?? PIECE_BYTES));
+  let piece = Buffer.allocUnsafe(pieceSize);
   let filled = 0;
-  for await (const chunk of abortable(upload.content.open(), signal)) {
-    for (let taken = 0; taken < chunk.length;) {
-      if (filled === part.length) {
-        if (filled === partSize) {
-          yield finish(part);
-          part = Buffer.allocUnsafe(partSize);
-          filled = 0;
-        } else {
-          // Content that is longer than it said.
-          part = Buffer.concat([part], partSize);
-        }
-      }
-      const step = Math.min(chunk.length - taken, part.length - filled);
-      part.set(chunk.subarray(taken, taken + step), filled);
+  let inPart = 0;
+  for await (const chunk of abortable(content.open(), signal)) {
+    for (let taken = 0; taken < chunk.length; ) {
+      const step = Math.min(chunk.length - taken, piece.length - filled, partSize - inPart);
+      const bytes = chunk.subarray(taken, taken + step);
+      piece.set(bytes, filled);
+      digest.update(bytes);
       filled += step;
       taken += step;
+      inPart += step;
+      if (inPart === partSize) {
+        digest.endPart();
+        inPart = 0;
+      }
+      if (filled === piece.length) {
+        yield piece;
+        piece = Buffer.allocUnsafe(PIECE_BYTES);
+        filled = 0;
+      }
     }
   }
-  if (filled > 0) yield finish(part.subarray(0, filled));
-
-  function finish(bytes: Buffer): Buffer {
-    digest.update(bytes);
-    digest.endPart();
-    return bytes;
-  }
+  if (inPart > 0) digest.endPart();
+  if (filled > 0) yield piece.subarray(0, filled);
 }
 
 /**
