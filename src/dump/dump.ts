@@ -10,7 +10,7 @@ import type { ClientPrograms } from '../postgres/programs.ts';
 import { readSections, readSequences, writeArchive } from './archive.ts';
 import { runCopies } from './copy-pool.ts';
 import type { CopyResult } from './copy-unit.ts';
-import { nameBlockers, startLeader, type DumpHooks, type Leader } from './leader.ts';
+import { lockError, startLeader, type DumpHooks, type Leader } from './leader.ts';
 import { MemberQueue } from './member-queue.ts';
 import { planCopies } from './plan.ts';
 import { beginLine, endLine } from '../codec/script-comments.ts';
@@ -210,8 +210,8 @@ async function copyRows(
   try {
     await runCopies(planCopies(leader.tables, planning), options.workers, data, queue, finished, signal);
   } catch (error) {
-    if (signal.aborted || (error as { code?: string }).code !== '55P03') throw error;
-    throw sourceError(error, 'copying the rows', await nameBlockers(parts.connection, leader.tables));
+    if (signal.aborted) throw error;
+    throw await lockError(error, parts.connection, 'copying the rows');
   }
 }
 

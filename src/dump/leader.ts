@@ -5,7 +5,16 @@ import { withClient, type ConnectionOptions } from '../postgres/connection.ts';
 import { readDatabase, readLargeObjects, readRequirements } from './database-facts.ts';
 import { openCopySession } from './copy-session.ts';
 import { sourceError } from './source-error.ts';
-import { readNaming, readPlainTables, readSequenceNames, readTables, type SourceSequence, type SourceTable } from './tables.ts';
+import {
+  identityOf,
+  readIdentities,
+  readNaming,
+  readPlainTables,
+  readSequenceNames,
+  readTables,
+  type SourceSequence,
+  type SourceTable,
+} from './tables.ts';
 
 /** Places between the phases where tests change the source. */
 export interface DumpHooks {
@@ -57,7 +66,7 @@ export async function startLeader(
     return await lead(client, connection, server, lockTimeoutMs, hooks);
   } catch (error) {
     await client.end();
-    throw sourceError(error, 'preparing the snapshot');
+    throw await lockError(error, connection, 'taking the snapshot and the locks');
   }
 }
 
@@ -82,8 +91,8 @@ async function lead(
   refuseUnreadable(found);
   const omittedTables = found.filter((table) => table.rowSecurity || (table.unlogged && server.standby));
   const tables = found.filter((table) => !omittedTables.includes(table));
-  await lockTables(client, connection, found);
-  await assertUnchanged(client, found);
+  await lockTables(client, found);
+  await assertUnchanged(connection, found);
   const largeObjects = await readLargeObjects(client);
   const database = await readDatabase(client, server.versionNum);
   const requires = await readRequirements(client);
@@ -144,48 +153,55 @@ function omissions(tables: readonly SourceTable[], largeObjects: { count: number
   return omitted;
 }
 
-async function lockTables(client: Client, connection: ConnectionOptions, tables: readonly SourceTable[]): Promise<void> {
+async function lockTables(client: Client, tables: readonly SourceTable[]): Promise<void> {
   for (let at = 0; at < tables.length; at += LOCK_BATCH) {
-    const batch = tables.slice(at, at + LOCK_BATCH);
-    try {
-      await client.query(`LOCK TABLE ${batch.map((table) => `ONLY ${table.sqlName}`).join(', ')} IN ACCESS SHARE MODE`);
-    } catch (error) {
-      throw sourceError(error, 'locking the tables', await nameBlockers(connection, batch));
-    }
+    const names = tables.slice(at, at + LOCK_BATCH).map((table) => `ONLY ${table.sqlName}`);
+    await client.query(`LOCK TABLE ${names.join(', ')} IN ACCESS SHARE MODE`);
   }
 }
 
 /**
  * A TRUNCATE or rewrite between snapshot and lock leaves a table that looks empty to the snapshot; it would be dumped so, and
- * the digest would prove it. Such a change gives the table another file, and a dropped table none.
+ * the digest would prove it. Two tables that swapped their names would be dumped as each other. Now that the locks forbid any
+ * such change, another session's view of the catalog must be the snapshot's: same table, name, columns and file of rows.
  */
-async function assertUnchanged(client: Client, tables: readonly SourceTable[]): Promise<void> {
-  const { rows } = await client.query<{ name: string }>(
-    `SELECT format('%I.%I', n.nspname, c.relname) AS name FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-      WHERE c.oid = ANY ($1::oid[]) AND c.relfilenode IS DISTINCT FROM pg_relation_filenode(c.oid)`,
-    [tables.map((table) => table.oid)],
+async function assertUnchanged(connection: ConnectionOptions, tables: readonly SourceTable[]): Promise<void> {
+  const now = await withClient(
+    connection,
+    async (client) =>
+      await readIdentities(
+        client,
+        tables.map((table) => table.oid),
+      ),
   );
-  if (rows.length === 0) return;
-  throw new BackupError('SOURCE_CHANGED', `${list(rows.map(({ name }) => name))} changed while the dump began.`, {
+  const changed = tables.filter((table) => now.get(table.oid) !== identityOf(table)).map((table) => table.sqlName);
+  if (changed.length === 0) return;
+  throw new BackupError('SOURCE_CHANGED', `${list(changed)} changed while the dump began.`, {
     retryable: true,
     hint: 'Nothing was kept of this attempt. If it happens every time, move the schedule away from migrations and TRUNCATEs.',
   });
 }
 
-/** Who holds or waits for an exclusive lock on one of the tables; empty when nobody does any more. */
-export async function nameBlockers(connection: ConnectionOptions, tables: readonly { readonly oid: number }[]): Promise<string> {
+/** A failure of the source; if it was a lock that did not come, with the sessions that are in the way. */
+export async function lockError(error: unknown, connection: ConnectionOptions, doing: string): Promise<BackupError> {
+  const blockers = (error as { code?: string }).code === '55P03' ? await nameBlockers(connection) : '';
+  return sourceError(error, doing, blockers);
+}
+
+/** Who holds or waits for an exclusive lock on a table of the database. */
+async function nameBlockers(connection: ConnectionOptions): Promise<string> {
   const blockers = await withClient(connection, async (client) => {
     const { rows } = await client.query<{ text: string }>(
       `SELECT DISTINCT format('process %s (%s, %s) %s %s: %s', l.pid, coalesce(a.usename, '?'), coalesce(nullif(a.application_name, ''), 'no name'),
               CASE WHEN l.granted THEN 'holds a lock on' ELSE 'waits for a lock on' END, l.relation::regclass, left(coalesce(a.query, '?'), 80)) AS text
          FROM pg_locks l LEFT JOIN pg_stat_activity a USING (pid)
-        WHERE l.locktype = 'relation' AND l.mode = 'AccessExclusiveLock' AND l.relation = ANY ($1::oid[])
+        WHERE l.locktype = 'relation' AND l.mode = 'AccessExclusiveLock'
+          AND l.relation IN (SELECT oid FROM pg_class WHERE relkind IN ('r', 'p'))
           AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())`,
-      [tables.map((table) => table.oid)],
     );
     return rows.map(({ text }) => text);
   });
-  return blockers.length === 0 ? 'The session that held it has gone meanwhile.' : `${blockers.join('; ')}.`;
+  return blockers.length === 0 ? 'The session that was in the way has gone meanwhile.' : `${blockers.join('; ')}.`;
 }
 
 function list(names: readonly string[]): string {
