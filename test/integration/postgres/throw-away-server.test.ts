@@ -149,7 +149,7 @@ describe('when our process is killed', () => {
     const args = ['--input-type=module', '--no-warnings', '-e', script, '--', binDirectory, parentFolder];
     const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
     const exited = new Promise((resolve) => child.once('exit', resolve));
-    return { child, lines: createInterface({ input: child.stdout! })[Symbol.asyncIterator](), exited };
+    return { child, lines: createInterface({ input: child.stdout })[Symbol.asyncIterator](), exited };
   }
 
   test('by SIGKILL, its server ends and the folder goes', async () => {

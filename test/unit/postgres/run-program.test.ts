@@ -1,4 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
+import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { runProgram, type RunProgramOptions } from '../../../src/postgres/run-program.ts';
@@ -168,3 +171,27 @@ test('the program sees what it is given and nothing of our own environment', asy
     delete process.env['SOME_SECRET_OF_OURS'];
   }
 });
+
+const hasSetpriv = existsSync('/usr/bin/setpriv');
+if (!hasSetpriv) console.warn('not run: no setpriv here (util-linux), children end with us only when they read or write');
+
+(hasSetpriv ? test : test.skip)(
+  'a program ends when our process is killed, though it neither reads nor writes',
+  async () => {
+    const module = new URL('../../../src/postgres/run-program.ts', import.meta.url).href;
+    const script = `
+      import { runProgram } from ${JSON.stringify(module)};
+      const stdout = (chunk) => console.log(chunk.toString().trim());
+      await runProgram('/bin/sh', ['-c', 'echo $$; exec sleep 600'], { stdout });
+    `;
+    const child = spawn(process.execPath, ['--input-type=module', '--no-warnings', '-e', script], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    const { value } = await createInterface({ input: child.stdout })[Symbol.asyncIterator]().next();
+    const pid = Number(value);
+    expect(exists(pid)).toBe(true);
+    child.kill('SIGKILL');
+    while (exists(pid)) await sleep(20);
+  },
+  30_000,
+);
