@@ -19,6 +19,8 @@ export interface Parts {
   readonly targets: readonly Storage[];
   /** Client programs for a server; see `findPrograms`. */
   readonly findPrograms: (serverMajor: number) => Promise<ClientPrograms>;
+  /** Where reports are, the first that takes one. */
+  readonly reports: readonly ReportPlace[];
   /** Version of this program. */
   readonly version: string;
   nightlyBackup(watch?: BackupWatch): NightlyBackup;
@@ -44,6 +46,7 @@ export function assemble(config: Config, options: AssembleOptions = {}): Parts {
   const targets: readonly Storage[] = [...(spool ? [spool] : []), ...others];
   const { connection } = config.source;
   const version = ownVersion();
+  const reports = reportPlaces(config, spool, others);
   const programsFor = (serverMajor: number) => findPrograms({ serverMajor, ...config.programs });
 
   return {
@@ -51,6 +54,7 @@ export function assemble(config: Config, options: AssembleOptions = {}): Parts {
     connection,
     targets,
     findPrograms: programsFor,
+    reports,
     version,
     nightlyBackup: (watch) =>
       createNightlyBackup({
@@ -60,7 +64,7 @@ export function assemble(config: Config, options: AssembleOptions = {}): Parts {
         targets,
         ...(spool && { spool }),
         workFolder: config.paths.work,
-        reports: reportPlaces(config, spool, others),
+        reports,
         dump: { ...config.dump, lockTimeoutMs: config.dump.lockTimeoutSeconds * 1000 },
         repair: retries,
         stallTimeoutMs: config.storage.stallTimeoutSeconds * 1000,

@@ -41,7 +41,12 @@ export interface S3Target {
 export interface Config {
   /** The name of the file beside `default.json`, such as `production`. */
   readonly environment: string;
-  readonly source: { readonly name: string; readonly connection: SourceConnection };
+  readonly source: {
+    readonly name: string;
+    /** Whether a database was named; otherwise `connection` leads to `postgres`. */
+    readonly named: boolean;
+    readonly connection: SourceConnection;
+  };
   readonly targets: { readonly local?: { readonly directory: string }; readonly s3?: S3Target };
   readonly dump: {
     readonly codec: 'gzip' | 'zstd';
@@ -97,7 +102,7 @@ export function loadConfig(options: LoadConfigOptions): Config {
   const redact = createRedactor(values.secrets(connection.password));
   const config = {
     environment,
-    source: { name: values.text('source.name') || connection.database, connection },
+    source: { name: values.text('source.name') || connection.database, named: values.has('source.database'), connection },
     targets: { ...(values.is('targets.local.enabled') && { local: { directory } }), ...(s3 !== undefined && { s3 }) },
     dump: {
       codec: values.text('dump.codec') as Config['dump']['codec'],

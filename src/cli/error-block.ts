@@ -3,10 +3,10 @@ import type { BackupError } from '../errors.ts';
 /** An error as a person should see it: what failed and what it means, what to do, and the code to search for. */
 export function errorBlock(
   error: BackupError,
-  options: { readonly verbose?: boolean; readonly redact?: (text: string) => string } = {},
+  options: { readonly title?: string; readonly verbose?: boolean; readonly redact?: (text: string) => string } = {},
 ): string {
-  const { verbose = false, redact = (text) => text } = options;
-  const lines = [`Error: ${error.message}`];
+  const { title = 'Error', verbose = false, redact = (text) => text } = options;
+  const lines = [`${title}: ${error.message}`];
   if (error.hint !== undefined) lines.push(`  What to do: ${error.hint}`);
   lines.push(`  Code: ${error.code} (exit status ${error.exitStatus})`);
   if (verbose) lines.push('', ...stacks(error));

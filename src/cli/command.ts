@@ -1,0 +1,92 @@
+import type { Command } from 'commander';
+import { assemble, type Parts } from '../assemble.ts';
+import { systemClock, type Clock } from '../clock.ts';
+import { loadConfig, type Config, type LoadConfigOptions } from '../config.ts';
+import { toBackupError } from '../errors.ts';
+import { createLog, type Log } from '../log.ts';
+import { errorReport } from '../report/backup-report.ts';
+import { errorBlock } from './error-block.ts';
+import { createProgressBar, silentProgress, type ProgressBar } from './progress-bar.ts';
+import { printJson, printLines, type Terminal } from './terminal.ts';
+
+/** What the process gives to the commands. */
+export interface CommandLine {
+  readonly terminal: Terminal;
+  readonly env: LoadConfigOptions['env'];
+  readonly configDirectory: string;
+  /** Aborted by the first interrupt. */
+  readonly signal: AbortSignal;
+}
+
+export interface CommonOptions {
+  readonly json?: boolean;
+  readonly verbose?: boolean;
+}
+
+/** What one command works with. */
+export interface CommandContext {
+  readonly parts: Parts;
+  readonly config: Config;
+  readonly terminal: Terminal;
+  readonly json: boolean;
+  readonly progress: ProgressBar;
+  readonly signal: AbortSignal;
+  readonly log: Log;
+  readonly clock: Clock;
+  /** The result: a value for `--json`, lines for people. */
+  print(value: unknown, lines: readonly string[]): void;
+  /** Something a person should know beside the result; on standard error. */
+  note(text: string): void;
+}
+
+/** Ends with an exit status: 0 only when what was asked for was done. Failures are thrown. */
+export type RunCommand = (context: CommandContext) => Promise<number>;
+
+export function withCommonOptions(command: Command): Command {
+  return command
+    .option('--json', 'print JSON on standard output')
+    .option('--verbose', 'log to standard error; show stack traces');
+}
+
+/** Runs one command with the configured parts and returns its exit status; a failure becomes one block of text. */
+export async function runCommand(
+  line: CommandLine,
+  options: CommonOptions & { readonly needsSource: boolean },
+  run: RunCommand,
+): Promise<number> {
+  const { terminal, signal } = line;
+  const json = options.json ?? false;
+  const verbose = options.verbose ?? false;
+  let redact = (text: string) => text;
+  let parts: Parts | undefined;
+  const progress = json ? silentProgress : createProgressBar(terminal.stderr);
+  try {
+    const config = loadConfig({ env: line.env, configDirectory: line.configDirectory, sourceRequired: options.needsSource });
+    redact = config.redact;
+    parts = assemble(config);
+    const log = createLog(verbose ? config.log.level : 'silent', { redact, destination: terminal.stderr });
+    const status = await run({
+      ...{ parts, config, terminal, json, progress, signal, log, clock: systemClock },
+      print: (value, lines) => {
+        if (json) printJson(terminal.stdout, value);
+        else printLines(terminal.stdout, lines.map(redact));
+      },
+      note: (text) => printLines(terminal.stderr, redact(text).split('\n')),
+    });
+    progress.end(status === 0 ? 'done' : 'failed');
+    return status;
+  } catch (thrown) {
+    progress.end('failed');
+    const error = toBackupError(signal.aborted ? signal.reason : thrown);
+    if (json) {
+      const { code, message, hint } = errorReport(error);
+      printJson(terminal.stdout, {
+        error: { code, message: redact(message), ...(hint === undefined ? {} : { hint: redact(hint) }) },
+      });
+    }
+    printLines(terminal.stderr, errorBlock(error, { verbose, redact }).split('\n'));
+    return error.exitStatus;
+  } finally {
+    parts?.close();
+  }
+}

@@ -1,0 +1,55 @@
+import { stat } from 'node:fs/promises';
+import { basename, dirname, resolve, sep } from 'node:path';
+import { findBackup } from '../catalog/find-backup.ts';
+import type { Backup } from '../catalog/backup.ts';
+import { parseDumpName, SIDE } from '../catalog/names.ts';
+import { BackupError } from '../errors.ts';
+import { createDiskStorage } from '../storage/disk.ts';
+import type { Storage } from '../storage/storage.ts';
+import { chooseTargets, holders } from './choose-targets.ts';
+import type { CommandContext } from './command.ts';
+
+/** What a person named on the command line. */
+export type Dump =
+  | { readonly kind: 'backup'; readonly key: string; readonly copies: readonly Storage[]; readonly backup?: Backup }
+  /** A file or folder that is no backup of ours with a manifest. */
+  | { readonly kind: 'file'; readonly path: string };
+
+/**
+ * `latest` (or nothing), a label, the file name of a dump, or a path on this machine. Throws `BACKUP_UNKNOWN` for what is none
+ * of them.
+ */
+export async function findDump(context: CommandContext, what: string, targetName: string | undefined): Promise<Dump> {
+  const { parts, config, signal } = context;
+  const targets = chooseTargets(parts.targets, targetName);
+  const path = resolve(what);
+  const isPath =
+    what !== '' && what !== 'latest' && (what.includes('/') || parseDumpName(what) === undefined) && (await exists(path));
+  const local = config.targets.local?.directory;
+  if (isPath && (local === undefined || !path.startsWith(local + sep) || !parseDumpName(path))) {
+    const ours = parseDumpName(path) !== undefined && (await exists(path + SIDE.manifest));
+    if (!ours) return { kind: 'file', path };
+    return { kind: 'backup', key: basename(path), copies: [createDiskStorage({ name: 'file', root: dirname(path) })] };
+  }
+  const backup = await findBackup(targets, what === '' ? 'latest' : isPath ? basename(path) : what, {
+    allowUnreachable: true,
+    signal,
+    ...(config.source.named ? { source: config.source.name } : {}),
+  });
+  const copies = holders(backup, targets);
+  if (backup.state === 'expired' || copies.length === 0) {
+    throw new BackupError('BACKUP_DAMAGED', `${backup.label} cannot be used: ${backup.problem ?? 'no target holds its dump'}.`, {
+      hint: 'Choose another: `backup-manager list-backups` shows all.',
+    });
+  }
+  return { kind: 'backup', key: backup.key, copies, backup };
+}
+
+async function exists(path: string): Promise<boolean> {
+  try {
+    await stat(path);
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,99 @@
+import { Command, InvalidArgumentError } from 'commander';
+import { runCommand, withCommonOptions, type CommandLine, type CommonOptions, type RunCommand } from './command.ts';
+import { createBackup } from './create-backup.ts';
+import { listAll } from './list-backups.ts';
+import { reindex } from './reindex.ts';
+import { restore, type RestoreFlags } from './restore.ts';
+import { status } from './status.ts';
+import { verify } from './verify.ts';
+
+const EXIT_STATUSES = `
+Exit statuses: 0 done · 1 unexpected · 2 usage or configuration · 3 incomplete · 10 source · 20 storage ·
+  30 damaged or unknown backup · 40 restore refused or failed · 50 a program is missing · 60 locked · 130 aborted
+Settings come from config/*.json and the environment: docs/configuration.md.`;
+
+/** The command line; `setStatus` is told the exit status of the command that ran. */
+export function createProgram(line: CommandLine, version: string, setStatus: (status: number) => void): Command {
+  const program = new Command('backup-manager')
+    .description('Backs up PostgreSQL, shows what is stored, verifies it and restores it.')
+    .version(version)
+    .showHelpAfterError('(--help shows what there is)')
+    .configureOutput({
+      writeOut: (text) => void line.terminal.stdout.write(text),
+      writeErr: (text) => void line.terminal.stderr.write(text),
+    })
+    .exitOverride()
+    .addHelpText('after', EXIT_STATUSES);
+
+  const run = async (options: CommonOptions, needsSource: boolean, command: RunCommand) => {
+    setStatus(await runCommand(line, { ...options, needsSource }, command));
+  };
+  const add = (usage: string, description: string, examples: readonly string[]) =>
+    withCommonOptions(program.command(usage))
+      .description(description)
+      .addHelpText('after', `\nExamples:\n${examples.map((example) => `  backup-manager ${example}`).join('\n')}`);
+
+  add('create-backup', 'Make a backup now, as the schedule would.', ['create-backup', 'create-backup --json | jq .label']).action(
+    (options: CommonOptions) => run(options, true, createBackup),
+  );
+
+  add('list-backups', 'List every backup on every target, and where each is whole.', [
+    'list-backups',
+    'list-backups --json',
+  ]).action((options: CommonOptions) => run(options, false, listAll));
+
+  add('verify', 'Re-read every byte of a backup and check it against its manifest and itself.', [
+    'verify',
+    'verify backup_shop_20260101_020000',
+    'verify latest --target s3',
+  ])
+    .argument('[label]', 'label or file name; the newest complete backup by default')
+    .option('--target <name>', 'only the copy on this target')
+    .action((label: string | undefined, options: CommonOptions & { target?: string }) =>
+      run(options, false, (context) => verify(context, label ?? '', options.target)),
+    );
+
+  add('restore', 'Restore a backup, or a dump that something else made, into a new database.', [
+    'restore                                     # the newest into <database>_restored',
+    'restore latest shop_staging --replace       # the database that is there is kept under another name',
+    'restore backup_shop_20260101_020000 shop_old --target s3',
+    'restore latest shop --table public.orders   # the rows of one table',
+    'restore /tmp/old.dump shop_old              # pg_dump: SQL, .gz, custom, directory, tar',
+  ])
+    .argument('[file]', 'label, file name, path, or `latest`, which is the default')
+    .argument('[database]', 'name of the database to make; <database>_restored by default')
+    .option('--replace', 'take the place of a database that holds something; it is kept under another name')
+    .option('--table <name>', 'only this table (schema.name), into an existing database')
+    .option('--as <name>', 'with --table: under this name')
+    .option('--append', 'with --table: add to the rows that are there')
+    .option('--jobs <count>', 'connections that load rows and build indexes', positiveInteger)
+    .option('--keep-on-failure', 'keep a half-filled database for inspection')
+    .option('--no-analyze', 'do not gather statistics at the end')
+    .option('--target <name>', 'read from this target only')
+    .action((file: string | undefined, database: string | undefined, options: CommonOptions & RestoreFlags) =>
+      run(options, false, (context) => restore(context, file ?? '', database ?? '', options)),
+    );
+
+  add('reindex', 'Rebuild the lost manifest of a whole dump from the dump itself.', [
+    'reindex backup_shop_20260101_020000',
+    'reindex /backups/full/backup_shop_20260101_020000.sql.gz',
+  ])
+    .argument('<file>', 'label, file name or path of the dump')
+    .option('--target <name>', 'only on this target')
+    .action((file: string, options: CommonOptions & { target?: string }) =>
+      run(options, false, (context) => reindex(context, file, options.target)),
+    );
+
+  add('status', 'Show whether backups can be made and restored: source, targets, newest backup, last and next run.', [
+    'status',
+    'status --json',
+  ]).action((options: CommonOptions) => run(options, false, status));
+
+  return program;
+}
+
+function positiveInteger(text: string): number {
+  const value = Number(text);
+  if (Number.isInteger(value) && value >= 1 && value <= 64) return value;
+  throw new InvalidArgumentError('It must be a whole number from 1 to 64.');
+}

@@ -1,0 +1,98 @@
+import { BackupError } from '../errors.ts';
+import { openBackup } from '../restore/backup-source.ts';
+import { restoreForeign } from '../restore/foreign-archive.ts';
+import type { RunContext } from '../restore/phases.ts';
+import { restoreTable } from '../restore/restore-table.ts';
+import { restoreBackup, type RestoreResult } from '../restore/restore.ts';
+import type { CommandContext } from './command.ts';
+import { findDump } from './find-dump.ts';
+import { countText, secondsText } from './quantities.ts';
+import { reachServer } from './reach-server.ts';
+import { factLines } from './table.ts';
+import { parseTableName } from './table-name.ts';
+
+export interface RestoreFlags {
+  readonly replace?: boolean;
+  readonly keepOnFailure?: boolean;
+  readonly analyze?: boolean;
+  readonly jobs?: number;
+  readonly target?: string;
+  readonly table?: string;
+  readonly as?: string;
+  readonly append?: boolean;
+}
+
+/** Restores a backup, a file of another tool, or one table, into a database beside; never over one that holds something. */
+export async function restore(context: CommandContext, what: string, database: string, flags: RestoreFlags): Promise<number> {
+  const { parts, config, progress, signal, log, clock, print } = context;
+  const table = flags.table === undefined ? undefined : parseTableName(flags.table);
+  const as = flags.as === undefined ? undefined : parseTableName(flags.as);
+  if (!table && (as || flags.append)) throw new BackupError('USAGE', '--as and --append are for --table only');
+  const began = clock.monotonic();
+  const dump = await findDump(context, what, flags.target);
+  const source = dump.kind === 'backup' ? await openBackup(dump.copies, dump.key, signal) : undefined;
+  const { connection, facts } = await reachServer(parts.connection);
+  // An archive is read by the version of pg_restore that wrote it or a later one.
+  const archiveMajor = source ? Number.parseInt(source.manifest.programs.pgDump, 10) : 0;
+  const programs = await parts.findPrograms(Math.max(facts.major, archiveMajor));
+  const name = database === '' ? `${source?.manifest.database.name ?? config.source.name}_restored` : database;
+  const options = {
+    database: name,
+    replace: flags.replace ?? false,
+    keepOnFailure: flags.keepOnFailure ?? false,
+    analyze: flags.analyze ?? true,
+    loaders: flags.jobs ?? config.restore.workers,
+  };
+  const run: RunContext = { signal, log, clock, onProgress: watch(context) };
+  const input = { connection, programs };
+  let result: RestoreResult;
+  if (!source) {
+    if (table) throw new BackupError('USAGE', `${what} is not a backup with a manifest; one table alone cannot be taken from it`);
+    result = await restoreForeign({ ...input, path: dump.kind === 'file' ? dump.path : what }, options, run);
+  } else if (table) {
+    const tableOptions = { database: name, table, ...(as && { as }), append: flags.append ?? false };
+    result = await restoreTable({ ...input, source, temporaryFolder: config.paths.work }, tableOptions, run);
+  } else {
+    result = await restoreBackup({ ...input, source, temporaryFolder: config.paths.work }, options, run);
+  }
+  progress.end('done');
+  const seconds = Math.round(clock.monotonic() - began) / 1000;
+  print({ ...result, seconds }, resultLines(result, seconds, flags.table));
+  return 0;
+}
+
+/** Phases follow one another; within one, bytes are the better measure than rows. */
+function watch({ progress }: CommandContext): NonNullable<RunContext['onProgress']> {
+  let current: string | undefined;
+  return ({ phase, bytes, totalBytes }) => {
+    if (phase !== current) progress.phase(`restore: ${phase}`);
+    current = phase;
+    if (bytes !== undefined && totalBytes !== undefined) progress.progress(bytes, totalBytes);
+  };
+}
+
+function resultLines(result: RestoreResult, seconds: number, table: string | undefined): string[] {
+  const { database, label, proof, tables, rows, keptDatabase, warnings } = result;
+  const counts: [string, string][] =
+    proof === 'none'
+      ? []
+      : [
+          ['tables', countText(tables)],
+          ['rows', `${countText(rows)}, as many as the backup holds`],
+        ];
+  return [
+    `${table === undefined ? label : `${table} of ${label}`} is restored into database ${JSON.stringify(database)}.`,
+    ...factLines([
+      ...counts,
+      [
+        'proof',
+        proof === 'none' ? 'none: it ran without an error, nothing says what it should hold' : 'every checksum was right',
+      ],
+      ['duration', secondsText(seconds)],
+      ...(keptDatabase === undefined
+        ? []
+        : ([['kept', `the database that was there is now ${JSON.stringify(keptDatabase)}`]] as const)),
+      ...warnings.map((warning) => ['warning', warning] as const),
+    ]),
+  ];
+}
