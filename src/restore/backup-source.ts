@@ -1,5 +1,5 @@
 import { basename } from 'node:path/posix';
-import { BackupError } from '../errors.ts';
+import { BackupError, toBackupError } from '../errors.ts';
 import { readObject } from '../catalog/catalog.ts';
 import { parseManifest } from '../catalog/manifest-file.ts';
 import type { Manifest } from '../catalog/manifest.ts';
@@ -27,7 +27,8 @@ export async function openBackup(copies: readonly Storage[], key: string, signal
     }
   }
   if (failure instanceof BackupError && failure.code === 'STORAGE_MISSING') throw await noManifest(copies, key, failure, signal);
-  throw failure ?? new BackupError('STORAGE_NO_TARGET', `No target was given to read ${basename(key)} from.`);
+  if (failure !== undefined) throw toBackupError(failure);
+  throw new BackupError('STORAGE_NO_TARGET', `No target was given to read ${basename(key)} from.`);
 }
 
 async function noManifest(

@@ -1,5 +1,6 @@
 import { createHash, hash } from 'node:crypto';
 import { BackupError } from '../errors.ts';
+import { openBytes, type ByteStream } from './byte-stream.ts';
 import { describeMember } from './describe-member.ts';
 import type { MemberEntry } from '../catalog/manifest.ts';
 import type { BackupSource } from './backup-source.ts';
@@ -89,35 +90,4 @@ function damagedMember(source: BackupSource, index: number, location: string): B
       hint: 'Restore from another target or another backup. `backup-manager verify` says what else of it is damaged.',
     },
   );
-}
-
-interface ByteStream {
-  /** The next `length` bytes, in a buffer of their own. */
-  take(length: number): Promise<Buffer>;
-  close(): Promise<void>;
-}
-
-function openBytes(chunks: AsyncIterable<Uint8Array>): ByteStream {
-  const iterator = chunks[Symbol.asyncIterator]();
-  let rest: Uint8Array = new Uint8Array();
-  return {
-    async take(length) {
-      const taken = Buffer.allocUnsafeSlow(length);
-      let filled = 0;
-      for (;;) {
-        const part = rest.subarray(0, length - filled);
-        taken.set(part, filled);
-        filled += part.length;
-        rest = rest.subarray(part.length);
-        if (filled === length) return taken;
-        const next = await iterator.next();
-        if (next.done)
-          throw new BackupError('BACKUP_DAMAGED', `the file ends ${length - filled} bytes before the end of a member`);
-        rest = next.value;
-      }
-    },
-    async close() {
-      await iterator.return?.();
-    },
-  };
 }

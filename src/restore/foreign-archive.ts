@@ -1,0 +1,59 @@
+import { availableParallelism } from 'node:os';
+import type { ConnectionOptions } from '../postgres/connection.ts';
+import type { ClientPrograms } from '../postgres/programs.ts';
+import { inspectTarget, restoreBeside } from './beside.ts';
+import { detectFormat } from './foreign-format.ts';
+import { readScript } from './foreign-script.ts';
+import { createPhaseRunner, type RunContext } from './phases.ts';
+import { DEFAULT_MAINTENANCE_WORK_MEM, type RestoreOptions, type RestoreResult } from './restore.ts';
+import { analyze, restoreArchive, runScript } from './run-sql.ts';
+
+export interface ForeignInput {
+  /** A file or folder on this machine. */
+  readonly path: string;
+  readonly connection: ConnectionOptions;
+  readonly programs: ClientPrograms;
+}
+
+/**
+ * Restores a dump that something else made: SQL (plain, gzip, zstd) through psql, which stops at the first error, or an archive of pg_dump
+ * (custom, directory, tar) through pg_restore. Into a new database beside, as with our own. Nothing says what such a file should
+ * hold: the result has `proof: 'none'`, whatever happened.
+ */
+export async function restoreForeign(input: ForeignInput, options: RestoreOptions, context: RunContext): Promise<RestoreResult> {
+  const { path, programs } = input;
+  const { signal } = context;
+  const phases = createPhaseRunner(context);
+  const jobs = options.loaders ?? availableParallelism();
+  const maintenanceWorkMem = options.maintenanceWorkMem ?? DEFAULT_MAINTENANCE_WORK_MEM;
+  const format = await detectFormat(path);
+  const target = await phases.run('preflight', () => inspectTarget(input.connection, options));
+  const { keptDatabase, warnings } = await restoreBeside(
+    target,
+    options,
+    undefined,
+    { ...context, phases },
+    async (connection) => {
+      const program = { programs, connection, maintenanceWorkMem, signal };
+      await phases.run('everything', async () => {
+        if (format === 'custom' || format === 'directory') await restoreArchive(program, path, jobs);
+        else if (format === 'tar') await restoreArchive(program, path, 1);
+        else await runScript(program, readScript(path, format, signal), path);
+      });
+      if (options.analyze !== false) await phases.run('statistics', () => analyze(program, jobs));
+    },
+  );
+  return {
+    database: options.database,
+    label: path,
+    proof: 'none',
+    tables: 0,
+    rows: 0,
+    phases: phases.times,
+    ...(keptDatabase === undefined ? {} : { keptDatabase }),
+    warnings: [
+      `${path} was not made by db-backup: what it should hold is not known, so nothing is proven but that it ran without an error.`,
+      ...warnings,
+    ],
+  };
+}

@@ -1,0 +1,368 @@
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+
+import { SIDE } from '../../src/catalog/names.ts';
+import { openBackup, type BackupSource } from '../../src/restore/backup-source.ts';
+import { restoreBackup, type RestoreInput, type RestoreOptions, type RestoreResult } from '../../src/restore/restore.ts';
+import { createMemoryStorage } from '../../src/storage/memory.ts';
+import { makeBackup, putBytes } from '../support/make-backup.ts';
+import { quietContext } from '../support/restore-context.ts';
+import { dropDatabases, startShopServer, type ShopServer } from '../support/shop-server.ts';
+
+let server: ShopServer;
+let source: BackupSource;
+let temporaryFolder: string;
+const store = createMemoryStorage({ name: 'store' });
+
+beforeAll(async () => {
+  temporaryFolder = await mkdtemp(join(tmpdir(), 'restore-test-'));
+  server = await startShopServer();
+  const { key } = await makeBackup(server.shop, server.programs, [store]);
+  source = await openBackup([store], key);
+});
+
+afterAll(async () => {
+  await server.server.stop();
+  await rm(temporaryFolder, { recursive: true });
+});
+
+afterEach(async () => {
+  await dropDatabases(server);
+  expect(await readdir(temporaryFolder)).toEqual([]);
+});
+
+function input(from: BackupSource = source): RestoreInput {
+  return { source: from, connection: server.server.connection, programs: server.programs, temporaryFolder };
+}
+
+async function restore(options: Partial<RestoreOptions> = {}, from: BackupSource = source): Promise<RestoreResult> {
+  return await restoreBackup(input(from), { database: 'restored', loaders: 2, ...options }, quietContext());
+}
+
+describe('a restore into a new name', () => {
+  test('gives the database that was backed up', async () => {
+    const result = await restore();
+    expect(result).toMatchObject({ database: 'restored', proof: 'checksums', warnings: [] });
+    expect(result.rows).toBe(300 + 20_000 + 5_000 + 1_000 + 1 + 3);
+    expect(await server.dumpOf('restored')).toBe(await server.dumpOf('shop'));
+  });
+
+  test('gives the same from a zstd dump, with one loader and with four', async () => {
+    const { key } = await makeBackup(server.shop, server.programs, [store], { codec: 'zstd', workers: 1 });
+    const zstd = await openBackup([store], key);
+    const expected = await server.dumpOf('shop');
+    await restore({ database: 'one', loaders: 1 }, zstd);
+    expect(await server.dumpOf('one')).toBe(expected);
+    await restore({ database: 'four', loaders: 4 }, zstd);
+    expect(await server.dumpOf('four')).toBe(expected);
+  });
+
+  test('gives the same from the SQL alone when the .toc archive is lost, and says so', async () => {
+    const without = createMemoryStorage({ name: 'without' });
+    const { key } = await makeBackup(server.shop, server.programs, [without]);
+    await without.remove(key + SIDE.toc);
+    const result = await restore({}, await openBackup([without], key));
+    expect(result.warnings.join()).toContain('.toc');
+    expect(await server.dumpOf('restored')).toBe(await server.dumpOf('shop'));
+  });
+
+  test('leaves statistics behind for the planner', async () => {
+    await restore();
+    const [row] = await server.query('restored', `SELECT count(*)::int AS count FROM pg_stats WHERE tablename = 'orders'`);
+    expect(row!['count']).toBeGreaterThan(0);
+  });
+
+  test('shows the name only when all is done, and reports progress', async () => {
+    const seen: string[] = [];
+    const looks: Promise<string[]>[] = [];
+    const context = quietContext({
+      onProgress: ({ phase }) => {
+        if (seen.includes(phase)) return;
+        seen.push(phase);
+        looks.push(server.databases());
+      },
+    });
+    await restoreBackup(input(), { database: 'restored', loaders: 2 }, context);
+    expect(seen).toEqual([
+      'preflight',
+      'create database',
+      'definitions',
+      'rows',
+      'indexes and constraints',
+      'statistics',
+      'name database',
+    ]);
+    const during = await Promise.all(looks.slice(0, -1));
+    expect(during.flat()).not.toContain('restored');
+    expect(await server.databases()).toContain('restored');
+  });
+
+  test('brings back owner, privileges, settings, comment and limit of the database', async () => {
+    for (const statement of [
+      'CREATE ROLE "shop owner"',
+      'CREATE ROLE reader',
+      `CREATE DATABASE full_of_properties OWNER "shop owner" ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0`,
+      `ALTER DATABASE full_of_properties SET search_path = "$user", 'odd, name', public`,
+      'ALTER DATABASE full_of_properties SET default_transaction_read_only = on',
+      `ALTER ROLE reader IN DATABASE full_of_properties SET work_mem = '64MB'`,
+      'ALTER DATABASE full_of_properties CONNECTION LIMIT 7',
+      'REVOKE ALL ON DATABASE full_of_properties FROM PUBLIC',
+      'GRANT CONNECT ON DATABASE full_of_properties TO reader WITH GRANT OPTION',
+      `COMMENT ON DATABASE full_of_properties IS 'it''s full'`,
+    ]) {
+      await server.query('postgres', statement);
+    }
+    const connection = { ...server.shop, database: 'full_of_properties' };
+    await server.query(
+      'full_of_properties',
+      `SET default_transaction_read_only = off; CREATE TABLE public.umlauts (t text); INSERT INTO public.umlauts VALUES ('Käse');`,
+    );
+    const { key } = await makeBackup(connection, server.programs, [store]);
+    await restore({ database: 'again' }, await openBackup([store], key));
+    const properties = `SELECT pg_get_userbyid(datdba) AS owner, pg_encoding_to_char(encoding) AS encoding, datcollate, datacl::text, datconnlimit,
+        shobj_description(d.oid, 'pg_database') AS comment,
+        (SELECT array_agg(setrole::regrole || ' ' || setconfig::text ORDER BY 1) FROM pg_db_role_setting WHERE setdatabase = d.oid) AS settings
+      FROM pg_database d WHERE datname = `;
+    const [expected] = await server.query('postgres', `${properties} 'full_of_properties'`);
+    const [found] = await server.query('postgres', `${properties} 'again'`);
+    expect(found).toEqual(expected);
+    expect(found).toMatchObject({ owner: 'shop owner', encoding: 'LATIN1', datconnlimit: 7 });
+    expect(await server.query('again', 'SELECT t FROM public.umlauts')).toEqual([{ t: 'Käse' }]);
+  });
+
+  test.each([
+    '"; DROP DATABASE shop; --',
+    ' spaces and\ttabs ',
+    '../../etc',
+    "it's",
+    'dbname=postgres host=nowhere',
+    'postgresql://nowhere/x',
+    'Ünïcode "quoted"',
+    '-x',
+    'back\\slash',
+  ])('takes %j for a name and nothing more', async (database) => {
+    await restore({ database });
+    expect(await server.databases()).toEqual(
+      ['postgres', 'shop', 'template0', 'template1', database].sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b))),
+    );
+    expect(await server.query(database, 'SELECT count(*)::int AS n FROM orders')).toEqual([{ n: 20_000 }]);
+  });
+
+  test.each(['', 'x'.repeat(64), 'line\nbreak', 'template1'])(
+    'refuses the name %j before anything is written',
+    async (database) => {
+      await expect(restore({ database })).rejects.toMatchObject({ code: 'RESTORE_REFUSED' });
+    },
+  );
+});
+
+describe('a database that exists', () => {
+  test('is refused when it holds anything, and not touched', async () => {
+    await server.query('postgres', 'CREATE DATABASE busy');
+    await server.query('busy', 'CREATE FUNCTION one() RETURNS int LANGUAGE sql AS $$ SELECT 1 $$');
+    await expect(restore({ database: 'busy' })).rejects.toMatchObject({
+      code: 'RESTORE_REFUSED',
+      message: expect.stringContaining('function one()'),
+      hint: expect.stringContaining('--replace'),
+    });
+    expect(await server.query('busy', 'SELECT one()')).toEqual([{ one: 1 }]);
+  });
+
+  test('is filled when it is empty, and keeps its own encoding and owner', async () => {
+    await server.query('postgres', `CREATE ROLE keeper`);
+    await server.query('postgres', `CREATE DATABASE prepared OWNER keeper TEMPLATE template0 LC_COLLATE 'C'`);
+    const result = await restore({ database: 'prepared' });
+    expect(result.keptDatabase).toBeUndefined();
+    const [row] = await server.query(
+      'postgres',
+      `SELECT pg_get_userbyid(datdba) AS owner, datcollate FROM pg_database WHERE datname = 'prepared'`,
+    );
+    expect(row).toEqual({ owner: 'keeper', datcollate: 'C' });
+    expect(await server.dumpOf('prepared')).toBe(await server.dumpOf('shop'));
+    expect(await server.databases()).toEqual(['postgres', 'prepared', 'shop', 'template0', 'template1']);
+  });
+
+  test('is replaced on request while others use it; the old one is kept as it was', async () => {
+    await server.query('postgres', 'CREATE DATABASE live');
+    await server.query('live', `CREATE TABLE mine AS SELECT 1 AS a; ALTER DATABASE live SET work_mem = '7MB'`);
+    const { connect } = await import('../../src/postgres/connection.ts');
+    const user = await connect({ ...server.shop, database: 'live' });
+    const result = await restore({ database: 'live', replace: true });
+    await expect(user.query('SELECT 1')).rejects.toThrow();
+    await user.end().catch(() => undefined);
+    expect(result.keptDatabase).toMatch(/^live_before_\d{8}_\d{6}$/);
+    expect(await server.query(result.keptDatabase!, 'SELECT a FROM mine')).toEqual([{ a: 1 }]);
+    expect(await server.dumpOf('live')).toBe(await server.dumpOf('shop'));
+    expect(await server.query('live', 'SHOW work_mem')).toEqual([{ work_mem: '7MB' }]);
+  });
+
+  test('is replaced with a subscription in it: the old one is stopped and parted from its slot, the new one disabled', async () => {
+    await server.query('postgres', 'CREATE DATABASE follower');
+    await server.query(
+      'follower',
+      `CREATE TABLE t (a int); CREATE SUBSCRIPTION sub CONNECTION 'host=/nowhere dbname=x' PUBLICATION p WITH (connect = false, slot_name = 'far_slot')`,
+    );
+    const { key } = await makeBackup({ ...server.shop, database: 'follower' }, server.programs, [store]);
+    const result = await restore({ database: 'follower', replace: true }, await openBackup([store], key));
+    const slots = await server.query(
+      'postgres',
+      'SELECT datname, subenabled, subslotname FROM pg_subscription JOIN pg_database d ON d.oid = subdbid ORDER BY 1',
+    );
+    expect(slots).toEqual([
+      { datname: 'follower', subenabled: false, subslotname: 'far_slot' },
+      { datname: result.keptDatabase, subenabled: false, subslotname: null },
+    ]);
+    expect(result.warnings.join()).toContain('far_slot');
+    for (const database of ['follower', result.keptDatabase!]) {
+      await server.query(database, 'ALTER SUBSCRIPTION sub SET (slot_name = NONE)');
+      await server.query(database, 'DROP SUBSCRIPTION sub');
+    }
+  });
+});
+
+describe('what is missing', () => {
+  test('is listed all at once before anything is written', async () => {
+    const { manifest } = source;
+    const requires = {
+      roles: [...manifest.requires.roles, 'nobody knows'],
+      tablespaces: ['fast_disks'],
+      extensions: [...manifest.requires.extensions, { name: 'no_such_extension', version: '1.0', schema: 'public' }],
+    };
+    const database = {
+      ...manifest.database,
+      owner: 'departed',
+      acl: ['"o""dd"=c/departed', '=T/departed'],
+      collate: 'xx_YY.UTF-8',
+    };
+    const demanding = {
+      ...source,
+      manifest: { ...manifest, requires, database, server: { ...manifest.server, versionNum: 990000 } },
+    };
+    const failure = restore({}, demanding);
+    await expect(failure).rejects.toMatchObject({ code: 'RESTORE_PREFLIGHT' });
+    for (const part of [
+      'PostgreSQL 15, the backup is of 99',
+      'nobody knows',
+      'departed',
+      'o"dd',
+      'fast_disks',
+      'no_such_extension',
+      'xx_YY.UTF-8',
+      'Nothing was changed',
+    ]) {
+      await expect(failure).rejects.toThrow(part);
+    }
+    expect(await server.databases()).toEqual(['postgres', 'shop', 'template0', 'template1']);
+  });
+
+  test('a locale that only the server can judge is refused without a trace', async () => {
+    const database = { ...source.manifest.database, collate: 'xx_YY.UTF-8', ctype: 'xx_YY.UTF-8' };
+    await expect(restore({}, { ...source, manifest: { ...source.manifest, database } })).rejects.toMatchObject({
+      code: 'RESTORE_PREFLIGHT',
+    });
+    expect(await server.databases()).toEqual(['postgres', 'shop', 'template0', 'template1']);
+  });
+});
+
+describe('a restore that fails', () => {
+  /** A copy of the backup with one byte of a member changed, or with the file cut. */
+  async function damagedCopy(change: (dump: Buffer) => Buffer): Promise<BackupSource> {
+    const damaged = createMemoryStorage({ name: 'damaged' });
+    const parts: Buffer[] = [];
+    for await (const part of store.get(source.key)) parts.push(Buffer.from(part));
+    await putBytes(damaged, source.key, change(Buffer.concat(parts)));
+    return { ...source, copies: [damaged] };
+  }
+
+  const flip =
+    (kind: 'head' | 'chunk' | 'tail') =>
+    (dump: Buffer): Buffer => {
+      const member = source.manifest.members.filter((each) => each.kind === kind).at(-1)!;
+      const at = member.offset + Math.floor(member.length / 2);
+      dump[at] = dump[at]! ^ 1;
+      return dump;
+    };
+
+  test.each(['head', 'chunk', 'tail'] as const)('because of a flipped bit in the %s leaves no database', async (kind) => {
+    await expect(restore({}, await damagedCopy(flip(kind)))).rejects.toMatchObject({
+      code: 'BACKUP_DAMAGED',
+      message: expect.stringMatching(/SHA-256.*was dropped/s),
+    });
+    expect(await server.databases()).toEqual(['postgres', 'shop', 'template0', 'template1']);
+  });
+
+  test('because the file is cut off leaves no database', async () => {
+    await expect(restore({}, await damagedCopy((dump) => dump.subarray(0, -1)))).rejects.toThrow(/dropped/);
+    await expect(restore({}, await damagedCopy(() => Buffer.alloc(0)))).rejects.toThrow(/dropped/);
+    expect(await server.databases()).toEqual(['postgres', 'shop', 'template0', 'template1']);
+  });
+
+  test('keeps the half-filled database on request, and says its name', async () => {
+    const failure = restore({ keepOnFailure: true }, await damagedCopy(flip('tail')));
+    await expect(failure).rejects.toThrow(/kept as "restored_restoring_\d{8}_\d{6}"/);
+    expect((await server.databases()).filter((name) => name.startsWith('restored_restoring_'))).toHaveLength(1);
+  });
+
+  test('does not fail while another copy has the bytes', async () => {
+    const head = await damagedCopy(flip('head'));
+    const tail = await damagedCopy(flip('tail'));
+    const result = await restore({}, { ...source, copies: [...head.copies, ...tail.copies] });
+    expect(result.warnings.filter((warning) => warning.includes('SHA-256'))).toHaveLength(2);
+    expect(await server.dumpOf('restored')).toBe(await server.dumpOf('shop'));
+  });
+
+  test('does not touch the database that it was to replace', async () => {
+    await server.query('postgres', 'CREATE DATABASE live');
+    await server.query('live', 'CREATE TABLE mine AS SELECT 1 AS a');
+    await expect(restore({ database: 'live', replace: true }, await damagedCopy(flip('chunk')))).rejects.toThrow(
+      '"live" was not touched',
+    );
+    expect(await server.query('live', 'SELECT a FROM mine')).toEqual([{ a: 1 }]);
+    expect(await server.databases()).toEqual(['live', 'postgres', 'shop', 'template0', 'template1']);
+  });
+
+  test.each(['definitions', 'rows', 'indexes and constraints', 'statistics'])(
+    'because it is aborted during %s leaves no database',
+    async (phase) => {
+      const abort = new AbortController();
+      const context = quietContext({
+        signal: abort.signal,
+        onProgress: (progress) => void (progress.phase === phase && setImmediate(() => abort.abort())),
+      });
+      await expect(restoreBackup(input(), { database: 'restored', loaders: 2 }, context)).rejects.toMatchObject({
+        code: 'ABORTED',
+      });
+      expect(await server.databases()).toEqual(['postgres', 'shop', 'template0', 'template1']);
+    },
+  );
+
+  test('drops a database that has a subscription already', async () => {
+    await server.query('postgres', 'CREATE DATABASE follower');
+    await server.query('follower', `CREATE SUBSCRIPTION sub CONNECTION 'host=/nowhere' PUBLICATION p WITH (connect = false)`);
+    const { key } = await makeBackup({ ...server.shop, database: 'follower' }, server.programs, [store]);
+    await server.query('follower', 'ALTER SUBSCRIPTION sub SET (slot_name = NONE)');
+    await server.query('follower', 'DROP SUBSCRIPTION sub');
+    const abort = new AbortController();
+    const context = quietContext({
+      signal: abort.signal,
+      onProgress: ({ phase }) => void (phase === 'statistics' && abort.abort()),
+    });
+    const from = await openBackup([store], key);
+    await expect(restoreBackup(input(from), { database: 'restored' }, context)).rejects.toMatchObject({ code: 'ABORTED' });
+    expect(await server.databases()).toEqual(['follower', 'postgres', 'shop', 'template0', 'template1']);
+  });
+
+  test('because a row does not fit says which table and line', async () => {
+    const tables = source.manifest.tables.map((table) =>
+      table.name === 'orders' ? { ...table, columns: ['id', 'note', 'customer', 'at'] } : table,
+    );
+    const failure = restore({}, { ...source, manifest: { ...source.manifest, tables } });
+    await expect(failure).rejects.toMatchObject({
+      code: 'RESTORE_FAILED',
+      message: expect.stringMatching(/COPY orders, line 1, column customer/),
+    });
+  });
+});
