@@ -1,5 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { constants, existsSync } from 'node:fs';
+import { constants, realpathSync } from 'node:fs';
 import { access } from 'node:fs/promises';
 import { basename } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
@@ -88,7 +88,7 @@ export async function runProgram(
 }
 
 function start(file: string, args: readonly string[], { env, stdin, stdout }: RunProgramOptions): ChildProcess {
-  const [command, commandArgs] = existsSync(SETPRIV)
+  const [command, commandArgs] = hasSetpriv()
     ? [SETPRIV, ['--pdeathsig', 'TERM', '--', file, ...args]]
     : [file, [...args]];
   return spawn(command, commandArgs, {
@@ -96,6 +96,15 @@ function start(file: string, args: readonly string[], { env, stdin, stdout }: Ru
     env: { PATH: '/usr/local/bin:/usr/bin:/bin', LC_ALL: 'C', ...env },
     stdio: [stdin === undefined ? 'ignore' : 'pipe', stdout === undefined ? 'ignore' : 'pipe', 'pipe'],
   });
+}
+
+/** BusyBox has a program of this name that cannot do it. */
+function hasSetpriv(): boolean {
+  try {
+    return basename(realpathSync(SETPRIV)) === 'setpriv';
+  } catch {
+    return false;
+  }
 }
 
 interface Exit {

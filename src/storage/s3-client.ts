@@ -6,8 +6,10 @@ export interface S3StorageOptions {
   /** Folder inside the bucket, without slashes at its ends; everything is kept below it. */
   readonly prefix?: string;
   readonly region?: string;
-  /** For servers other than AWS: `https://minio.example:9000`. The bucket is then named in the path. */
+  /** For servers other than AWS: `https://minio.example:9000`. */
   readonly endpoint?: string;
+  /** Whether the bucket is named in the path and not in the host name; by default where there is an endpoint. */
+  readonly pathStyle?: boolean;
   /** By default the SDK's own chain: environment, shared files, container and instance roles. */
   readonly credentials?: { readonly accessKeyId: string; readonly secretAccessKey: string; readonly sessionToken?: string };
   /** How often the SDK itself sends one request in all; 3 by default. */
@@ -34,12 +36,12 @@ export function createS3Client(options: S3StorageOptions): S3Client {
     ...(region !== undefined && { region }),
     ...(options.endpoint !== undefined && {
       endpoint: options.endpoint,
-      forcePathStyle: true,
       // Many servers other than AWS do not understand the checksums that the SDK adds by itself. The ones that matter, on
       // what is stored, are asked for one by one.
       requestChecksumCalculation: 'WHEN_REQUIRED' as const,
       responseChecksumValidation: 'WHEN_REQUIRED' as const,
     }),
+    forcePathStyle: options.pathStyle ?? options.endpoint !== undefined,
     ...(options.credentials && { credentials: options.credentials }),
     maxAttempts: options.maxAttempts ?? 3,
     requestHandler: { connectionTimeout: CONNECT_TIMEOUT_MS, socketTimeout: options.socketTimeoutMs ?? SOCKET_TIMEOUT_MS },
