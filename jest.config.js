@@ -29,7 +29,6 @@ const project = (displayName) => ({
 /** @type {import('jest').Config} */
 export default {
   projects: ['unit', 'contract', 'integration', 'faults'].map(project),
-  // A limit of one project's own is not heeded by jest. Long, for real servers: a slow machine is not a failure, and no test
-  // asserts wall-clock time.
+  // Far longer than any test takes: it is there for what hangs, and a slow machine is not a failure.
   testTimeout: 300_000,
 };
