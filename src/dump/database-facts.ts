@@ -91,3 +91,12 @@ export async function readLargeObjects(client: Client): Promise<{ count: number;
       FROM pg_largeobject_metadata`);
   return rows[0]!;
 }
+
+/** User mappings whose options (passwords of foreign servers) this role does not see; `pg_dump` writes them without, silently. */
+export async function readHiddenMappings(client: Client): Promise<string[]> {
+  const { rows } = await client.query<{ name: string }>(
+    `SELECT format('user mapping for %s on server %s', usename, srvname) AS name FROM pg_user_mappings
+      WHERE umoptions IS NULL AND NOT (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) ORDER BY 1`,
+  );
+  return rows.map(({ name }) => name);
+}

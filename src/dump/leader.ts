@@ -2,7 +2,7 @@ import type { Client } from 'pg';
 import type { DatabaseProperties, Omission, Requirements, ServerProperties } from '../catalog/manifest.ts';
 import { BackupError } from '../errors.ts';
 import { withClient, type ConnectionOptions } from '../postgres/connection.ts';
-import { readDatabase, readLargeObjects, readRequirements } from './database-facts.ts';
+import { readDatabase, readHiddenMappings, readLargeObjects, readRequirements } from './database-facts.ts';
 import { openCopySession } from './copy-session.ts';
 import { sourceError } from './source-error.ts';
 import {
@@ -94,6 +94,7 @@ async function lead(
   await lockTables(client, found);
   await assertUnchanged(connection, found);
   const largeObjects = await readLargeObjects(client);
+  const hiddenMappings = await readHiddenMappings(client);
   const database = await readDatabase(client, server.versionNum);
   const requires = await readRequirements(client);
   const plainTables = await readPlainTables(client);
@@ -112,7 +113,7 @@ async function lead(
     plainTables,
     sequences,
     largeObjects,
-    omitted: omissions(omittedTables, largeObjects),
+    omitted: omissions(omittedTables, largeObjects, hiddenMappings),
     async release() {
       await client.query('ROLLBACK').catch((error: unknown) => {
         throw sourceError(error, 'holding the snapshot');
@@ -133,7 +134,11 @@ function refuseUnreadable(tables: readonly SourceTable[]): void {
   });
 }
 
-function omissions(tables: readonly SourceTable[], largeObjects: { count: number; unreadable: number }): Omission[] {
+function omissions(
+  tables: readonly SourceTable[],
+  largeObjects: { count: number; unreadable: number },
+  hiddenMappings: readonly string[],
+): Omission[] {
   const omitted: Omission[] = tables.map((table) => ({
     kind: 'rows',
     object: table.sqlName,
@@ -149,6 +154,9 @@ function omissions(tables: readonly SourceTable[], largeObjects: { count: number
         `${String(largeObjects.unreadable)} of ${String(largeObjects.count)} may not be read by this role, and pg_dump takes all ` +
         'or none: none is in the dump',
     });
+  }
+  for (const object of hiddenMappings) {
+    omitted.push({ kind: 'object', object, reason: 'its options, if it has any, may not be read by this role' });
   }
   return omitted;
 }
