@@ -81,14 +81,14 @@ export async function readWholeDump(
     await Promise.allSettled(pending);
     await stream.close();
   }
-  return { ...pass.end(), bytes, sha256: whole ? fileHash.digest('hex') : undefined };
+  return { ...pass.end(whole), bytes, sha256: whole ? fileHash.digest('hex') : undefined };
 }
 
 interface Pass {
   readonly file: string[];
   readonly members: string[];
   take(index: number, entry: MemberEntry, raw: Buffer | Error): void;
-  end(): Omit<PassFindings, 'bytes' | 'sha256'>;
+  end(whole: boolean): Omit<PassFindings, 'bytes' | 'sha256'>;
 }
 
 function createPass(manifest: Manifest): Pass {
@@ -146,8 +146,8 @@ function createPass(manifest: Manifest): Pass {
       } else if (entry.kind === 'chunk') takeChunk(index, entry, raw);
       else takeScript(index, entry.kind, raw);
     },
-    end() {
-      if (file.length > 0) {
+    end(whole) {
+      if (!whole) {
         broken.tail = true;
         script.push('the script has no last line: it is not complete');
       }

@@ -118,7 +118,7 @@ describe('a restore into a new name', () => {
     const connection = { ...server.shop, database: 'full_of_properties' };
     await server.query(
       'full_of_properties',
-      `SET default_transaction_read_only = off; CREATE TABLE public.umlauts (t text); INSERT INTO public.umlauts VALUES ('Käse');`,
+      `SET TRANSACTION READ WRITE; CREATE TABLE public.umlauts (t text); INSERT INTO public.umlauts VALUES ('Käse');`,
     );
     const { key } = await makeBackup(connection, server.programs, [store]);
     await restore({ database: 'again' }, await openBackup([store], key));
