@@ -30,6 +30,10 @@ export interface S3Target {
 const CONNECT_TIMEOUT_MS = 10_000;
 const SOCKET_TIMEOUT_MS = 300_000;
 
+/** The SDK warns on the console of failures that it throws as well; they are reported where they are caught. */
+const nothing = () => undefined;
+const SILENT = { trace: nothing, debug: nothing, info: nothing, warn: nothing, error: nothing };
+
 export function createS3Client(options: S3StorageOptions): S3Client {
   const region = options.region ?? (options.endpoint === undefined ? undefined : 'us-east-1');
   return new S3Client({
@@ -43,6 +47,7 @@ export function createS3Client(options: S3StorageOptions): S3Client {
     }),
     forcePathStyle: options.pathStyle ?? options.endpoint !== undefined,
     ...(options.credentials && { credentials: options.credentials }),
+    logger: SILENT,
     maxAttempts: options.maxAttempts ?? 3,
     requestHandler: { connectionTimeout: CONNECT_TIMEOUT_MS, socketTimeout: options.socketTimeoutMs ?? SOCKET_TIMEOUT_MS },
   });

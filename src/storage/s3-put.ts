@@ -1,7 +1,8 @@
-import { randomUUID } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { DeleteObjectCommand, HeadObjectCommand, type HeadObjectCommandOutput } from '@aws-sdk/client-s3';
-import { createHash } from 'node:crypto';
+
 import { BackupError } from '../errors.ts';
+import { retry } from './retrying.ts';
 import type { S3Target } from './s3-client.ts';
 import { hasName, s3Error } from './s3-error.ts';
 import { readObject } from './s3-get.ts';
@@ -13,6 +14,8 @@ import type { Content, PutResult } from './storage.ts';
 
 /** Parts above this are streamed from where the content lies instead of being held in memory. */
 const LARGEST_BUFFERED_PART = 32 * 1024 * 1024;
+
+const CLEAN_UP_RETRIES = { attempts: 4, baseDelayMs: 100, maxDelayMs: 1000 };
 
 /** Stores an object as the port promises: whole, checked, or not visible. `partSize` overrules the computed one. */
 export async function putObject(
@@ -62,7 +65,9 @@ async function isThereAfterAll(upload: S3Upload, error: unknown): Promise<boolea
   const { target, key, uploadId } = upload;
   const timeout = AbortSignal.timeout(CLEAN_UP_MS);
   try {
-    if (uploadId !== undefined) await abortUpload(target, target.objectName(key), uploadId, timeout);
+    if (uploadId !== undefined) {
+      await retry(CLEAN_UP_RETRIES, () => abortUpload(target, target.objectName(key), uploadId, timeout), timeout);
+    }
     if (!upload.completing) return false;
     const unclear = upload.signal.aborted || hasName(error, 'NoSuchUpload') || s3Error(error, '', '').retryable;
     if (!unclear || !isOwn(upload, await headObject(upload, timeout))) return false;

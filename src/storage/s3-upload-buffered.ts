@@ -45,7 +45,7 @@ async function* pieces(upload: S3Upload, signal: AbortSignal): AsyncGenerator<Bu
   let filled = 0;
   let inPart = 0;
   for await (const chunk of abortable(content.open(), signal)) {
-    for (let taken = 0; taken < chunk.length; ) {
+    for (let taken = 0; taken < chunk.length;) {
       const step = Math.min(chunk.length - taken, piece.length - filled, partSize - inPart);
       const bytes = chunk.subarray(taken, taken + step);
       piece.set(bytes, filled);

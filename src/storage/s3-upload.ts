@@ -1,7 +1,7 @@
 import { AbortMultipartUploadCommand, ListPartsCommand } from '@aws-sdk/client-s3';
 import type { Content } from './storage.ts';
 import type { S3Target } from './s3-client.ts';
-import { hasName } from './s3-error.ts';
+import { hasName, s3Error } from './s3-error.ts';
 import type { PartDigest } from './s3-parts.ts';
 
 /** One put on its way. The two ways to upload (buffered and streamed parts) share it. */
@@ -58,7 +58,7 @@ export async function abortUpload(target: S3Target, objectName: string, uploadId
       if (Parts.length === 0) return;
     } catch (error) {
       if (hasName(error, 'NoSuchUpload', 'NoSuchKey', 'NotFound')) return;
-      throw error;
+      throw s3Error(error, 'abort the incomplete upload of', `s3://${target.bucket}/${objectName}`);
     }
   }
 }

@@ -53,12 +53,7 @@ export function createS3Storage(options: S3StorageOptions): S3Storage {
       const removed: Leftover[] = [];
       for await (const { Key = '', UploadId = '', Initiated } of listUploads(target, base + prefix, signal)) {
         if (!Initiated || Initiated >= before) continue;
-        try {
-          await abortUpload(target, Key, UploadId, signal ?? new AbortController().signal);
-        } catch (error) {
-          signal?.throwIfAborted();
-          throw s3Error(error, 'abort the incomplete upload of', `s3://${options.bucket}/${Key}`);
-        }
+        await abortUpload(target, Key, UploadId, signal ?? new AbortController().signal);
         removed.push({ key: Key.slice(base.length), kind: 'incomplete-upload', started: Initiated });
       }
       // What a probe leaves that was killed in between.

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createCipheriv, createHash } from 'node:crypto';
 import type { Content, Storage } from '../../src/storage/storage.ts';
 
 /** `size` bytes that differ from place to place, the same for the same seed, without holding them all. */
@@ -26,12 +26,16 @@ export function patternContent(
   return content;
 }
 
-/** The bytes from `offset` on; each 4 bytes hold their own index, mixed. */
+/** The bytes from `offset` on of an endless pattern: the key stream of a cipher, which can begin anywhere and costs little. */
 export function pattern(offset: number, length: number, seed = 1): Buffer {
-  const first = Math.floor(offset / 4);
-  const words = new Uint32Array(Math.ceil((offset + length) / 4) - first);
-  for (let i = 0; i < words.length; i += 1) words[i] = Math.imul(first + i + seed, 2654435761) ^ (first + i);
-  return Buffer.from(words.buffer).subarray(offset - first * 4, offset - first * 4 + length);
+  const block = Math.floor(offset / 16);
+  const counter = Buffer.alloc(16);
+  counter.writeUInt32BE(seed, 0);
+  counter.writeBigUInt64BE(BigInt(block), 8);
+  const skip = offset - block * 16;
+  return createCipheriv('aes-128-ctr', Buffer.alloc(16, 7), counter)
+    .update(Buffer.alloc(skip + length))
+    .subarray(skip);
 }
 
 export async function collect(source: AsyncIterable<Uint8Array>): Promise<Buffer> {
