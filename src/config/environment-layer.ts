@@ -32,7 +32,7 @@ export function readEnvironmentLayer(env: Environment, problems: Problem[]): Lay
 }
 
 /** Every variable that is looked at. */
-export function knownVariables(): string[] {
+function knownVariables(): string[] {
   const settings = SETTINGS.flatMap(({ env, fromFile }) =>
     fromFile === true ? env.flatMap((name) => [name, `${name}_FILE`]) : env,
   );

@@ -1,6 +1,6 @@
 import { inspect } from 'node:util';
 
-export const MASK = '***';
+const MASK = '***';
 
 /** Shorter ones would turn up by chance in every second word. */
 const SHORTEST = 4;

@@ -32,6 +32,8 @@ export interface ConnectSettings {
   readonly applicationName?: string;
   /** Session settings (`search_path`, `TimeZone`, …), applied before the client is handed out. */
   readonly sessionSettings?: Readonly<Record<string, string>>;
+  /** Gives up connecting; has no say once the client is handed out. */
+  readonly signal?: AbortSignal;
 }
 
 /** Seconds of silence before the kernel probes whether the other end still exists. */
@@ -127,12 +129,19 @@ async function open(options: ConnectionOptions, settings: ConnectSettings, ssl: 
   });
   // A lost connection fails the next query, which reports it; without a listener it would end the process instead.
   client.on('error', () => undefined);
+  const { signal } = settings;
+  const giveUp = (): void => void client.connection.stream.destroy();
+  signal?.addEventListener('abort', giveUp, { once: true });
   try {
+    signal?.throwIfAborted();
     await client.connect();
     return client;
   } catch (error) {
     client.connection.stream.destroy();
-    throw error;
+    if (signal?.aborted !== true) throw error;
+    throw new BackupError('ABORTED', 'connecting to PostgreSQL was aborted', { cause: signal.reason });
+  } finally {
+    signal?.removeEventListener('abort', giveUp);
   }
 }
 

@@ -88,9 +88,7 @@ export async function runProgram(
 }
 
 function start(file: string, args: readonly string[], { env, stdin, stdout }: RunProgramOptions): ChildProcess {
-  const [command, commandArgs] = hasSetpriv()
-    ? [SETPRIV, ['--pdeathsig', 'TERM', '--', file, ...args]]
-    : [file, [...args]];
+  const [command, commandArgs] = hasSetpriv() ? [SETPRIV, ['--pdeathsig', 'TERM', '--', file, ...args]] : [file, [...args]];
   return spawn(command, commandArgs, {
     // Messages in English, whatever the machine speaks: some are recognised by their text.
     env: { PATH: '/usr/local/bin:/usr/bin:/bin', LC_ALL: 'C', ...env },

@@ -139,6 +139,17 @@ describe('what is wrong is told apart', () => {
   );
 });
 
+test('connecting is given up when it is aborted, before or while the server keeps us waiting', async () => {
+  const silent = createServer((socket) => void socket.on('error', () => undefined));
+  await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
+  const options = { ...tcp, port: (silent.address() as { port: number }).port, connectTimeoutSeconds: 600 };
+  const controller = new AbortController();
+  silent.once('connection', () => controller.abort());
+  await expect(connect(options, { signal: controller.signal })).rejects.toMatchObject({ code: 'ABORTED' });
+  await expect(connect(options, { signal: controller.signal })).rejects.toMatchObject({ code: 'ABORTED' });
+  await new Promise((resolve) => silent.close(resolve));
+}, 30_000);
+
 describe('TLS, for the driver and for the programs alike', () => {
   let other: string;
   beforeAll(async () => {
