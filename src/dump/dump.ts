@@ -160,6 +160,9 @@ async function dumpOnce(parts: DumpParts, options: DumpOptions): Promise<DumpRes
       file: { bytes: writer.bytes, rawBytes: writer.rawBytes, sha256: writer.finish() },
       members: writer.members,
     };
+  } catch (error) {
+    const broken = leader.broken();
+    throw broken === undefined || parts.signal.aborted ? error : sourceError(broken, 'holding the snapshot');
   } finally {
     stop.abort();
     await leader.abandon();

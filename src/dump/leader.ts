@@ -44,6 +44,8 @@ export interface Leader {
   readonly largeObjects: { readonly count: number; readonly unreadable: number };
   /** What this role or this server cannot give. */
   readonly omitted: readonly Omission[];
+  /** What ended the connection while it only held the snapshot, if something did: the cause of whatever fails then. */
+  broken(): unknown;
   /** Ends the transaction; throws if the connection broke meanwhile, since the locks were gone then, too. */
   release(): Promise<void>;
   /** Ends what is left after a failure; does nothing after `release`. */
@@ -60,10 +62,13 @@ export async function startLeader(
   hooks: DumpHooks,
 ): Promise<Leader> {
   const client = await openCopySession(connection, server.versionNum, 'leader');
-  // Without a listener a connection that breaks while it idles would end the process; the next query reports it.
-  client.on('error', () => undefined);
+  let broken: unknown;
+  client.on('error', (error: unknown) => {
+    broken ??= error;
+  });
   try {
-    return await lead(client, connection, server, lockTimeoutMs, hooks);
+    const leader = await lead(client, connection, server, lockTimeoutMs, hooks);
+    return { ...leader, broken: () => broken };
   } catch (error) {
     await client.end();
     throw await lockError(error, connection, 'taking the snapshot and the locks');
@@ -76,7 +81,7 @@ async function lead(
   server: ServerProperties,
   lockTimeoutMs: number,
   hooks: DumpHooks,
-): Promise<Leader> {
+): Promise<Omit<Leader, 'broken'>> {
   await client.query(`SET lock_timeout = ${String(lockTimeoutMs)}`);
   await client.query('BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY');
   const lsn = server.standby ? 'pg_last_wal_replay_lsn()' : 'pg_current_wal_lsn()';
