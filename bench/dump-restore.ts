@@ -202,7 +202,7 @@ async function table(what: string, contenders: readonly Contender[], results: Ma
   const secondsOf = (contender: Contender): number => median(results.get(contender)!.map(({ seconds }) => seconds));
   const base = secondsOf(contenders[0]!);
   const lines = [
-    `| ${what} | seconds | times as fast | MB of files | peak MB of the process | peak MB with its children |`,
+    `| ${what} | seconds | times as fast | MB of files | peak MB of the first process | peak MB of all its processes |`,
     '| --- | ---: | ---: | ---: | ---: | ---: |',
   ];
   for (const contender of contenders) {
@@ -212,7 +212,7 @@ async function table(what: string, contenders: readonly Contender[], results: Ma
     const tree = Math.max(...runs.map(({ peakTreeMegabytes }) => peakTreeMegabytes)).toFixed(0);
     const seconds = secondsOf(contender);
     lines.push(
-      `| \`${contender.name}\` | ${seconds.toFixed(1)} | ${(base / seconds).toFixed(2)} | ${size} | ${peak} | ${tree} |`,
+      `| \`${contender.name.replaceAll('|', '\\|')}\` | ${seconds.toFixed(1)} | ${(base / seconds).toFixed(2)} | ${size} | ${peak} | ${tree} |`,
     );
   }
   return lines;
