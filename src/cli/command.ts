@@ -5,6 +5,7 @@ import { loadConfig, type Config, type LoadConfigOptions } from '../config.ts';
 import { toBackupError } from '../errors.ts';
 import { createLog, type Log } from '../log.ts';
 import { errorReport } from '../report/backup-report.ts';
+import type { Storage } from '../storage/storage.ts';
 import { errorBlock } from './error-block.ts';
 import { createProgressBar, silentProgress, type ProgressBar } from './progress-bar.ts';
 import { printJson, printLines, type Terminal } from './terminal.ts';
@@ -16,6 +17,8 @@ export interface CommandLine {
   readonly configDirectory: string;
   /** Aborted by the first interrupt. */
   readonly signal: AbortSignal;
+  /** Targets beside those of the configuration. */
+  readonly moreTargets?: readonly Storage[];
 }
 
 export interface CommonOptions {
@@ -63,7 +66,7 @@ export async function runCommand(
   try {
     const config = loadConfig({ env: line.env, configDirectory: line.configDirectory, sourceRequired: options.needsSource });
     redact = config.redact;
-    parts = assemble(config);
+    parts = assemble(config, line.moreTargets ? { moreTargets: line.moreTargets } : {});
     const log = createLog(verbose ? config.log.level : 'silent', { redact, destination: terminal.stderr });
     const status = await run({
       ...{ parts, config, terminal, json, progress, signal, log, clock: systemClock },

@@ -10,6 +10,7 @@ export async function createBackup({ parts, progress, signal, log, clock, print,
   const { summary, report, exitStatus } = await parts.nightlyBackup(progress).run({ signal, log, clock });
   progress.end(summary.error === undefined ? 'done' : 'failed');
   print({ ...summary, ...(report === undefined ? {} : { report }) }, summaryLines(summary, report));
+  if (report === undefined) note('Warning: no report of this run could be stored; --verbose shows why.');
   const { error } = summary;
   if (error) note(errorBlock(new BackupError(error.code, error.message, error.hint === undefined ? {} : { hint: error.hint })));
   return exitStatus;

@@ -1,0 +1,130 @@
+// `npm run demo`: a real PostgreSQL, a real backup of it to two places, verified and restored; then everything is stopped again.
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { createProgram } from '../src/cli/program.ts';
+import { errorBlock } from '../src/cli/error-block.ts';
+import { bytesText, countText, secondsText } from '../src/cli/quantities.ts';
+import { tableLines } from '../src/cli/table.ts';
+import { systemClock } from '../src/clock.ts';
+import { processEnvironment } from '../src/config.ts';
+import { BackupError, toBackupError } from '../src/errors.ts';
+import { startThrowAwayServer } from '../src/postgres/throw-away-server.ts';
+import { countRows, databaseSize, makeSample, SAMPLE_TABLES } from './demo/sample.ts';
+import { startOffSite } from './demo/off-site.ts';
+import { findServerPrograms } from './demo/server-programs.ts';
+
+const RESTORED = 'shop_restored';
+
+const interrupt = new AbortController();
+for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+  process.on(name, () => {
+    if (interrupt.signal.aborted) process.exit(130);
+    console.error(`\n${name}: stopping everything. Once more to end at once.`);
+    interrupt.abort(new BackupError('ABORTED', `the demo was stopped by ${name}`));
+  });
+}
+
+try {
+  await demo(interrupt.signal);
+} catch (thrown) {
+  const error = toBackupError(interrupt.signal.aborted ? interrupt.signal.reason : thrown);
+  console.error(errorBlock(error, { verbose: error.code === 'INTERNAL' }));
+  process.exitCode = error.exitStatus;
+}
+
+async function demo(signal: AbortSignal): Promise<void> {
+  const began = systemClock.monotonic();
+  const env = processEnvironment();
+  const folder = await mkdtemp(join(tmpdir(), 'db-backup-demo-'));
+  const backups = join(folder, 'backups');
+  await mkdir(backups);
+  // Without an end there is nothing to look at.
+  let finished = false;
+  const cleanups: (() => Promise<void>)[] = [
+    async () => {
+      if (!finished) await rm(folder, { recursive: true });
+    },
+  ];
+  try {
+    title('A PostgreSQL server and a shop with customers, orders and events');
+    const programs = await findServerPrograms(env['PATH'] ?? '');
+    const server = await startThrowAwayServer({ binDirectory: programs.directory, signal });
+    cleanups.push(() => server.stop());
+    const shop = await makeSample(server.connection, signal);
+    console.log(`PostgreSQL ${programs.version}, database shop, ${bytesText(await databaseSize(shop))}`);
+
+    title('A second place, away from the first');
+    const offSite = await startOffSite(folder, (line) => console.log(line));
+    cleanups.push(() => offSite.stop());
+    console.log(`It is ${offSite.says}.`);
+
+    const run = async (...args: string[]) => {
+      signal.throwIfAborted();
+      title(`$ backup-manager ${args.join(' ')}`);
+      let status = 0;
+      const program = createProgram(
+        {
+          terminal: { stdout: process.stdout, stderr: process.stderr },
+          env: {
+            HOME: env['HOME'],
+            PATH: env['PATH'],
+            POSTGRES_HOST: shop.host,
+            POSTGRES_PORT: String(shop.port),
+            POSTGRES_USER: shop.user,
+            POSTGRES_DB: shop.database,
+            BACKUP_DIR: backups,
+            ...offSite.env,
+          },
+          configDirectory: fileURLToPath(new URL('../config', import.meta.url)),
+          signal,
+          ...(offSite.moreTargets && { moreTargets: offSite.moreTargets }),
+        },
+        'demo',
+        (ended) => (status = ended),
+      );
+      await program.parseAsync(args, { from: 'user' });
+      signal.throwIfAborted();
+      if (status !== 0) throw new BackupError('INTERNAL', `backup-manager ${args[0] ?? ''} ended with status ${status}`);
+    };
+    await run('create-backup');
+    await run('list-backups');
+    await run('verify');
+    await run('restore', 'latest', RESTORED);
+
+    title('The same rows?');
+    const before = await countRows(shop);
+    const after = await countRows({ ...shop, database: RESTORED });
+    const rows = SAMPLE_TABLES.map((table, at) => [table, countText(before[at]!), countText(after[at]!)]);
+    console.log(tableLines(['TABLE', 'shop', RESTORED], rows, [1, 2]).join('\n'));
+    if (before.some((count, at) => count !== after[at])) throw new BackupError('RESTORE_FAILED', 'the row counts differ');
+    finished = true;
+  } finally {
+    for (const cleanup of cleanups.reverse()) await cleanup();
+  }
+  title(`Done in ${secondsText((systemClock.monotonic() - began) / 1000)}; both servers are stopped`);
+  console.log(whatNext(backups, folder));
+}
+
+function title(text: string): void {
+  console.log(`\n${process.stdout.isTTY ? `\x1b[1m${text}\x1b[0m` : `== ${text}`}`);
+}
+
+function whatNext(backups: string, folder: string): string {
+  return `The files are in ${backups}: full/ has the backup, logs/ the report. They need nothing of ours:
+
+  gunzip -c ${backups}/full/*.sql.gz | less         # the backup is plain SQL: gunzip -c FILE | psql NEWDB restores it
+  pg_restore -l ${backups}/full/*.toc | less        # what is in it
+  less ${backups}/full/*.meta                       # the manifest: tables, rows, digests, checksums
+  less ${backups}/logs/*.json                       # the report of the run
+
+Now with a database of yours:
+
+  mkdir backups
+  export POSTGRES_HOST=… POSTGRES_DB=… POSTGRES_USER=… POSTGRES_PASSWORD=… BACKUP_DIR=$PWD/backups
+  npm run -s backup-manager -- create-backup
+  npm run -s backup-manager -- --help
+
+rm -r ${folder} removes what this demo has left.`;
+}
