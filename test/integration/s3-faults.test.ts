@@ -140,6 +140,15 @@ suite('the S3 storage in front of a real server', () => {
       expect(proxy.requests.filter((request) => isPart(request, 2)).length).toBe(2);
     });
 
+    test('a connection that breaks off says so', async () => {
+      proxy.inject(() => ({ kind: 'reset' }));
+      await expect(connect().head('x')).rejects.toMatchObject({
+        code: 'STORAGE_UNAVAILABLE',
+        message: expect.stringContaining('broke off'),
+        retryable: true,
+      });
+    });
+
     test('an endpoint that goes down half-way fails the put; the upload it leaves is found by sweep', async () => {
       let down = false;
       proxy.inject((request) => {
