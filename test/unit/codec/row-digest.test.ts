@@ -17,7 +17,9 @@ describe('the row digest', () => {
   test('the reference is MurmurHash3_x64_128, by its published test values', () => {
     expect(murmur128(Buffer.from(''))).toBe(0n);
     // "The quick brown fox jumps over the lazy dog", seed 0: e34bbc7bbc071b6c 7a433ca9c49a9347 (h1, h2).
-    expect(murmur128(Buffer.from('The quick brown fox jumps over the lazy dog')).toString(16)).toBe('7a433ca9c49a9347e34bbc7bbc071b6c');
+    expect(murmur128(Buffer.from('The quick brown fox jumps over the lazy dog')).toString(16)).toBe(
+      '7a433ca9c49a9347e34bbc7bbc071b6c',
+    );
   });
 
   test('equals the reference for any rows, however the text is cut', () => {
