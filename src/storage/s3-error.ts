@@ -126,7 +126,8 @@ export function s3Error(error: unknown, action: string, location: string): Backu
   if (error instanceof BackupError) return error;
   const thrown = (error ?? {}) as Thrown;
   const status = statusOf(error);
-  const kind = BY_NAME[thrown.name ?? ''] ?? BY_NAME[thrown.code ?? ''] ?? byStatus(status) ?? byMessage(thrown.message);
+  // The code first: the SDK gives a connection that broke off the name TimeoutError.
+  const kind = BY_NAME[thrown.code ?? ''] ?? BY_NAME[thrown.name ?? ''] ?? byStatus(status) ?? byMessage(thrown.message);
   const answer = status === undefined ? '' : ` (HTTP ${status}${thrown.name === undefined ? '' : ` ${thrown.name}`})`;
   const words = kind?.words ?? thrown.message ?? String(error);
   return new BackupError(kind?.code ?? 'STORAGE_FAILED', `cannot ${action} ${location}: ${words}${answer}`, {

@@ -25,7 +25,7 @@ export interface S3Upload {
 export const PUT_ID = 'db-backup-put';
 
 /** Time that cleaning up may take, whatever the server does: a stop of the daemon must not hang on it. */
-export const CLEAN_UP_MS = 5000;
+export const CLEAN_UP_MS = 3000;
 
 /** What object and upload are created with. */
 export function createParameters(upload: S3Upload) {

@@ -64,7 +64,8 @@ export interface Storage {
 
   /**
    * Reads an object or a range of it. Throws `STORAGE_MISSING` when there is none (on the first chunk asked for);
-   * a connection that ends early throws, it never ends the iteration.
+   * a connection that ends early throws, it never ends the iteration. A range that reaches beyond the end of the object
+   * throws `STORAGE_CORRUPT`: whoever asks for bytes knows that they should be there.
    */
   get(key: string, range?: ByteRange, signal?: AbortSignal): AsyncIterable<Uint8Array>;
 

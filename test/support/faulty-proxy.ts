@@ -46,6 +46,8 @@ export async function startFaultyProxy(upstream: string): Promise<FaultyProxy> {
     outgoing.on('error', () => undefined);
     handle(upstream, incoming, outgoing, choose(info));
   });
+  // Idle connections stay open: closing one just as the client uses it again would be a fault nobody injected.
+  server.keepAliveTimeout = 600_000;
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   return {
