@@ -170,8 +170,12 @@ export async function readSequences({ programs, leader, signal, path }: ArchiveO
       sequence,
     ]),
   );
-  const values = [...Buffer.concat(parts).toString('latin1').matchAll(SETVAL)].flatMap(([, name, lastValue, isCalled]) => {
-    const sequence = names.get(splitQualified(name!.replaceAll("''", "'")).join('\n'));
+  const script = Buffer.concat(parts).toString('latin1');
+  // pg_dump takes this over from the database, and then doubles backslashes.
+  const doubled = script.includes('\nSET standard_conforming_strings = off;\n');
+  const values = [...script.matchAll(SETVAL)].flatMap(([, literal, lastValue, isCalled]) => {
+    const name = literal!.replaceAll("''", "'").replaceAll(doubled ? '\\\\' : '\\', '\\');
+    const sequence = names.get(splitQualified(name).join('\n'));
     if (!sequence) return [];
     return [{ schema: sequence.schema, name: sequence.name, lastValue: lastValue!, isCalled: isCalled === 'true' }];
   });

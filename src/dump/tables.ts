@@ -36,7 +36,7 @@ const COLUMNS = `
 // The same choice as pg_dump's getTables and selectDumpableTable: plain tables (partitions too) of schemas that are not the
 // system's, members of extensions left out (pg_dump keeps the rows of those that are configuration tables).
 const SELECT_TABLES = `
-SELECT c.oid::int8::float8 AS oid, n.nspname AS schema, c.relname AS name,
+SELECT c.oid, n.nspname AS schema, c.relname AS name,
        format('%I.%I', n.nspname, c.relname) AS "sqlName",
        convert_to(n.nspname, getdatabaseencoding()) AS "schemaBytes", convert_to(c.relname, getdatabaseencoding()) AS "nameBytes",
        a.columns, a.sql_columns AS "sqlColumns",
@@ -83,7 +83,7 @@ export function identityOf({ sqlName, sqlColumns, fileNode }: Pick<SourceTable, 
 /** {@link identityOf} by oid, as the connection sees the tables now. */
 export async function readIdentities(client: Client, oids: readonly number[]): Promise<Map<number, string>> {
   const { rows } = await client.query<{ oid: number; sqlName: string; sqlColumns: string; fileNode: string }>(
-    `SELECT c.oid::int8::float8 AS oid, format('%I.%I', n.nspname, c.relname) AS "sqlName", a.sql_columns AS "sqlColumns",
+    `SELECT c.oid, format('%I.%I', n.nspname, c.relname) AS "sqlName", a.sql_columns AS "sqlColumns",
             c.relfilenode::text AS "fileNode"
        FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace CROSS JOIN LATERAL (${COLUMNS}) a
       WHERE c.oid = ANY ($1::oid[])`,
@@ -105,7 +105,7 @@ export async function readNaming(client: Client): Promise<{ encoding: string; na
 /** Every plain table with rows that `pg_dump` could be expected to have, by a rule as simple as can be. */
 export async function readPlainTables(client: Client): Promise<number[]> {
   const { rows } = await client.query<{ oid: number }>(
-    `SELECT c.oid::int8::float8 AS oid FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+    `SELECT c.oid FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
       WHERE c.relkind = 'r' AND c.relpersistence <> 't' AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'`,
   );
   return rows.map(({ oid }) => oid);

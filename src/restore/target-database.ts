@@ -37,7 +37,7 @@ export async function readExistingDatabase(
     comment: string | null;
     settings: { role: string | null; setting: string }[] | null;
   }>(
-    `SELECT d.oid::int8::float8 AS oid, pg_encoding_to_char(encoding) AS encoding, datcollate AS collate, datctype AS ctype, ${locale},
+    `SELECT d.oid, pg_encoding_to_char(encoding) AS encoding, datcollate AS collate, datctype AS ctype, ${locale},
             pg_get_userbyid(datdba) AS owner, t.spcname AS tablespace, datconnlimit AS "connectionLimit", datistemplate AS "isTemplate",
             datacl::text[] AS acl, shobj_description(d.oid, 'pg_database') AS comment,
             (SELECT json_agg(json_build_object('role', r.rolname, 'setting', c) ORDER BY r.rolname NULLS FIRST)
