@@ -37,7 +37,7 @@ export interface AssembleOptions {
 
 /** The only place that knows every adapter. Opens no connection and touches no file but our own package.json. */
 export function assemble(config: Config, options: AssembleOptions = {}): Parts {
-  const { decorate = (target) => target } = options;
+  const decorate = options.decorate ?? (<T extends Storage>(target: T): T => target);
   const retries: RetryPolicy = { ...DEFAULT_RETRIES, attempts: config.storage.attempts };
   const { local, s3 } = config.targets;
   const spool = local && decorate(createDiskStorage({ name: 'local', root: local.directory }));

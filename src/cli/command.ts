@@ -37,9 +37,9 @@ export interface CommandContext {
   readonly log: Log;
   readonly clock: Clock;
   /** The result: a value for `--json`, lines for people. */
-  print(value: unknown, lines: readonly string[]): void;
+  readonly print: (value: unknown, lines: readonly string[]) => void;
   /** Something a person should know beside the result; on standard error. */
-  note(text: string): void;
+  readonly note: (text: string) => void;
 }
 
 /** Ends with an exit status: 0 only when what was asked for was done. Failures are thrown. */

@@ -48,7 +48,7 @@ export class CopyOut {
   // What follows is called by the driver.
 
   submit(connection: Connection): void {
-    this.#connection = connection as unknown as PgConnection;
+    this.#connection = connection;
     const { stream } = this.#connection;
     this.#driver = stream.listeners('data').at(-1) as (chunk: Buffer) => void;
     stream.removeListener('data', this.#driver);

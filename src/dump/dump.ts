@@ -68,7 +68,7 @@ const ATTEMPTS = 5;
  */
 export async function dumpDatabase(parts: DumpParts, options: DumpOptions): Promise<DumpResult> {
   for (let attempt = 1; ; attempt += 1) {
-    let begun = false;
+    let begun = false as boolean; // set by the sink, which the compiler does not follow
     const sink: DumpSink = {
       append: async (bytes) => {
         begun = true;
