@@ -66,7 +66,7 @@ async function backUp(parts: NightlyBackupParts, context: JobContext, record: Ru
     const complete = checked.failed.length === 0;
     record.swept = await record.phase(
       'sweep leftovers',
-      () => sweepLeftovers(checked.usable, complete, record.startedAt, signal),
+      () => sweepLeftovers({ usable: checked.usable, complete, reports: parts.reports, before: record.startedAt }, signal),
       (swept) => ({ removed: swept.length }),
     );
     const source = await record.phase(
