@@ -6,6 +6,7 @@ import type { ClientPrograms } from '../postgres/programs.ts';
 import { runProgram } from '../postgres/run-program.ts';
 import { excludePatterns } from './exclude-patterns.ts';
 import type { Leader } from './leader.ts';
+import { sourceError } from './source-error.ts';
 import type { SourceTable } from './tables.ts';
 
 /** Everything of the database but the rows that we copy: `pg_dump`'s own archive (the `.toc` beside a dump). */
@@ -82,7 +83,7 @@ function archiveError(error: unknown): unknown {
       hint: 'docs/least-privilege.md lists what the role needs.',
     });
   }
-  return error;
+  return message.includes('out of shared memory') ? sourceError({ message, code: '53200' }, 'pg_dump read the catalog') : error;
 }
 
 /** One line of `pg_restore -l`: `214; 1259 16412 TABLE public orders postgres`. */

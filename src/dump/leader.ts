@@ -46,7 +46,7 @@ export interface Leader {
   readonly omitted: readonly Omission[];
   /** What ended the connection while it only held the snapshot, if something did: the cause of whatever fails then. */
   broken(): unknown;
-  /** Ends the transaction; throws if the connection broke meanwhile, since the locks were gone then, too. */
+  /** Makes sure that what could not be locked did not change, and ends the transaction; throws if the connection broke meanwhile, since the locks were gone then, too. */
   release(): Promise<void>;
   /** Ends what is left after a failure; does nothing after `release`. */
   abandon(): Promise<void>;
@@ -96,7 +96,7 @@ async function lead(
   refuseUnreadable(found);
   const omittedTables = found.filter((table) => table.rowSecurity || (table.unlogged && server.standby));
   const tables = found.filter((table) => !omittedTables.includes(table));
-  await lockTables(client, found);
+  const unlocked = await lockTables(client, found);
   await assertUnchanged(connection, found);
   const largeObjects = await readLargeObjects(client);
   const hiddenMappings = await readHiddenMappings(client);
@@ -120,6 +120,7 @@ async function lead(
     largeObjects,
     omitted: omissions(omittedTables, largeObjects, hiddenMappings),
     async release() {
+      await assertUnchanged(connection, unlocked);
       await client.query('ROLLBACK').catch((error: unknown) => {
         throw sourceError(error, 'holding the snapshot');
       });
@@ -166,11 +167,23 @@ function omissions(
   return omitted;
 }
 
-async function lockTables(client: Client, tables: readonly SourceTable[]): Promise<void> {
-  for (let at = 0; at < tables.length; at += LOCK_BATCH) {
-    const names = tables.slice(at, at + LOCK_BATCH).map((table) => `ONLY ${table.sqlName}`);
+/**
+ * Locks the tables, the largest first, and returns those that were not locked: the server's lock table is shared by all
+ * sessions, `pg_dump` needs an entry for every table and sequence, and a database of thousands would fill it. What is not
+ * locked is compared once more when everything is copied.
+ */
+async function lockTables(client: Client, tables: readonly SourceTable[]): Promise<SourceTable[]> {
+  const { rows } = await client.query<{ room: number }>(
+    `SELECT current_setting('max_locks_per_transaction')::int * current_setting('max_connections')::int / 3 AS room`,
+  );
+  const { room } = rows[0]!;
+  const bySize = [...tables].sort((a, b) => b.totalBytes - a.totalBytes);
+  const locked = bySize.slice(0, room);
+  for (let at = 0; at < locked.length; at += LOCK_BATCH) {
+    const names = locked.slice(at, at + LOCK_BATCH).map((table) => `ONLY ${table.sqlName}`);
     await client.query(`LOCK TABLE ${names.join(', ')} IN ACCESS SHARE MODE`);
   }
+  return bySize.slice(room);
 }
 
 /**
@@ -179,6 +192,7 @@ async function lockTables(client: Client, tables: readonly SourceTable[]): Promi
  * such change, another session's view of the catalog must be the snapshot's: same table, name, columns and file of rows.
  */
 async function assertUnchanged(connection: ConnectionOptions, tables: readonly SourceTable[]): Promise<void> {
+  if (tables.length === 0) return;
   const now = await withClient(
     connection,
     async (client) =>
@@ -189,7 +203,7 @@ async function assertUnchanged(connection: ConnectionOptions, tables: readonly S
   );
   const changed = tables.filter((table) => now.get(table.oid) !== identityOf(table)).map((table) => table.sqlName);
   if (changed.length === 0) return;
-  throw new BackupError('SOURCE_CHANGED', `${list(changed)} changed while the dump began.`, {
+  throw new BackupError('SOURCE_CHANGED', `${list(changed)} changed during the dump.`, {
     retryable: true,
     hint: 'Nothing was kept of this attempt. If it happens every time, move the schedule away from migrations and TRUNCATEs.',
   });

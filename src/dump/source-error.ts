@@ -38,6 +38,12 @@ export function sourceError(error: unknown, doing: string, detail = ''): BackupE
       hint: 'Grant it: GRANT pg_read_all_data TO <role>; docs/least-privilege.md has the whole list.',
     });
   }
+  if (code === '53200') {
+    return new BackupError('SOURCE_FAILED', `the server has no memory left for locks (while ${doing}): ${message}.`, {
+      cause: error,
+      hint: 'Raise max_locks_per_transaction on the server (a restart is needed): pg_dump needs a lock for every table and sequence.',
+    });
+  }
   return new BackupError('SOURCE_FAILED', `the server failed while ${doing}: ${message}.${suffix}`, {
     cause: error,
     retryable: code === undefined || /^(08|53|57P|58)/.test(code),

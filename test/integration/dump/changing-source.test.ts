@@ -85,7 +85,7 @@ describe('a source that changes between snapshot and lock', () => {
   test('a truncated table is noticed and dumped from a new snapshot, never as rows that were not there', async () => {
     const { retries, rows, restored } = await change('TRUNCATE t; INSERT INTO t VALUES (7)');
     expect(retries.map(({ code, message }) => [code, message])).toEqual([
-      ['SOURCE_CHANGED', 'public.t changed while the dump began.'],
+      ['SOURCE_CHANGED', 'public.t changed during the dump.'],
     ]);
     expect(rows).toEqual({ t: 1, other: 50 });
     expect(restored).toMatchObject({ t: 1, other: 50 });
