@@ -6,12 +6,15 @@ import { installSystemPackages } from './system-packages.mjs';
 
 const PROGRAMS = ['postgres', 'initdb', 'pg_ctl', 'psql', 'pg_dump', 'pg_restore', 'pg_dumpall', 'vacuumdb'];
 
+// With these, tests play a user who has nothing of ours, and make certificates. Packages have the same names.
+const TEST_PROGRAMS = ['zstd', 'openssl'];
+
 const OTHERS = {
-  dnf: 'install postgresql-server postgresql-contrib zstd',
-  apk: 'add postgresql postgresql-client postgresql-contrib zstd',
-  zypper: 'install postgresql-server postgresql-contrib zstd',
-  pacman: '-S postgresql zstd',
-  brew: 'install postgresql@18 zstd',
+  dnf: 'install postgresql-server postgresql-contrib zstd openssl',
+  apk: 'add postgresql postgresql-client postgresql-contrib zstd openssl',
+  zypper: 'install postgresql-server postgresql-contrib zstd openssl',
+  pacman: '-S postgresql zstd openssl',
+  brew: 'install postgresql@18 zstd openssl',
 };
 
 function foldersUnder(parent, pattern) {
@@ -31,11 +34,11 @@ function isInstalled() {
   ].some((folder) => PROGRAMS.every((program) => isExecutable(join(folder, program))));
 }
 
-/** PostgreSQL's server and client programs (any version); for tests also `zstd`, with which they play a user without our program. */
+/** PostgreSQL's server and client programs (any version) and, for tests, a few programs more. */
 export function installPostgresql({ forTests }) {
   const packages = [];
   if (!isInstalled()) packages.push('postgresql');
-  if (forTests && !which('zstd')) packages.push('zstd');
+  if (forTests) packages.push(...TEST_PROGRAMS.filter((program) => !which(program)));
   if (packages.length === 0) return;
   say(`installing ${packages.join(' and ')} through the system's package manager (no server is started) …`);
   installSystemPackages(packages, OTHERS);

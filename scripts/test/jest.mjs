@@ -8,12 +8,16 @@ const NODE_OPTIONS = ['--experimental-vm-modules', '--disable-warning=Experiment
 /** A test that cannot run on this machine says so once, with `console.warn('not run: <what and why>')`. */
 const REASON = /^\s*not run: (.*)$/;
 
+/** jest names a file when it is done, and those that failed once more at the end. */
+const FILE = /^(PASS|FAIL) (?:\w+ )?(test\/\S+)/;
+
 /** One jest project, told by the JSON that jest writes; its own output only shows which file is done. */
 export async function runJest(section, patterns) {
   const report = `${REPOSITORY}.cache/test/${section}.json`;
   await mkdir(`${REPOSITORY}.cache/test`, { recursive: true });
   await rm(report, { force: true });
   const reasons = new Set();
+  const shown = new Set();
   const { status, output } = await runProgram(
     'jest/bin/jest.js',
     ['--selectProjects', section, '--json', `--outputFile=${report}`, '--maxWorkers=2', '--passWithNoTests', '--', ...patterns],
@@ -21,8 +25,11 @@ export async function runJest(section, patterns) {
       nodeOptions: NODE_OPTIONS,
       minutes: 14,
       onLine(line) {
-        if (/^(PASS|FAIL) /.test(line))
-          console.log(line.replace(/^PASS/, 'pass').replace(/ (unit|contract|integration|faults) /, '  '));
+        const [, verdict, file] = FILE.exec(line) ?? [];
+        if (file !== undefined && !shown.has(file)) {
+          shown.add(file);
+          console.log(`${verdict === 'PASS' ? 'pass' : 'FAIL'}  ${file}`);
+        }
         const reason = REASON.exec(line)?.[1];
         if (reason !== undefined) reasons.add(reason);
       },
