@@ -91,7 +91,7 @@ async function dumpOnce(parts: DumpParts, options: DumpOptions): Promise<DumpRes
   const began = parts.clock.monotonic();
   const stop = new AbortController();
   const signal = AbortSignal.any([parts.signal, stop.signal]);
-  const leader = await startLeader(parts.connection, parts.server, options.lockTimeoutMs, parts.hooks ?? {});
+  const leader = await startLeader(parts.connection, parts.server, options.lockTimeoutMs, parts.hooks ?? {}, signal);
   try {
     const writer = new ScriptWriter(parts.sink, options.codec, options.level);
     const tallies = leader.tables.map(() => ({ rows: 0, bytes: 0, digest: EMPTY_DIGEST }));

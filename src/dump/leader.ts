@@ -60,6 +60,7 @@ export async function startLeader(
   server: ServerProperties,
   lockTimeoutMs: number,
   hooks: DumpHooks,
+  signal: AbortSignal,
 ): Promise<Leader> {
   const client = await openCopySession(connection, server.versionNum, 'leader');
   let broken: unknown;
@@ -67,11 +68,36 @@ export async function startLeader(
     broken ??= error;
   });
   try {
-    const leader = await lead(client, connection, server, lockTimeoutMs, hooks);
+    const leader = await endedOnAbort(client, connection, signal, () => lead(client, connection, server, lockTimeoutMs, hooks));
     return { ...leader, broken: () => broken };
   } catch (error) {
     await client.end();
     throw await lockError(error, connection, 'taking the snapshot and the locks');
+  }
+}
+
+/** A session that waits for a lock listens to nobody: on abort its server process is ended from another connection. */
+async function endedOnAbort<T>(
+  client: Client,
+  connection: ConnectionOptions,
+  signal: AbortSignal,
+  run: () => Promise<T>,
+): Promise<T> {
+  signal.throwIfAborted();
+  const { rows } = await client.query<{ pid: number }>('SELECT pg_backend_pid() AS pid');
+  let ending: Promise<unknown> | undefined;
+  const onAbort = (): void => {
+    ending = withClient(connection, (other) => other.query('SELECT pg_terminate_backend($1)', [rows[0]!.pid])).catch(() => {
+      // No other way is left; the server notices when it next looks at the connection.
+      client.connection.stream.destroy();
+    });
+  };
+  signal.addEventListener('abort', onAbort, { once: true });
+  try {
+    return await run();
+  } finally {
+    signal.removeEventListener('abort', onAbort);
+    await ending;
   }
 }
 

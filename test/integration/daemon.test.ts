@@ -1,0 +1,229 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { connect, withClient } from '../../src/postgres/connection.ts';
+import { startThrowAwayServer, type ThrowAwayServer } from '../../src/postgres/throw-away-server.ts';
+import { sourceSettings } from '../support/command.ts';
+import { installedVersions } from '../support/postgres-versions.ts';
+import { processesWith, untilNone } from '../support/processes.ts';
+
+const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
+const EVERY_SECOND = '* * * * * *';
+const { binDirectory } = installedVersions().find(({ major }) => major >= 15)!;
+
+interface Daemon {
+  readonly process: ChildProcess;
+  readonly lines: Record<string, unknown>[];
+  readonly ended: Promise<number | null>;
+  errors(): string;
+}
+
+let server: ThrowAwayServer;
+let folder: string;
+let daemons: Daemon[];
+
+beforeAll(async () => {
+  server = await startThrowAwayServer({ binDirectory });
+  await withClient(server.connection, async (client) => {
+    await client.query('CREATE TABLE orders AS SELECT i, md5(i::text) AS note FROM generate_series(1, 20000) i');
+    await client.query(`SELECT lo_from_bytea(0, '\\x00ff')`);
+  });
+});
+
+afterAll(() => server.stop());
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'daemon-test-'));
+  daemons = [];
+});
+
+afterEach(async () => {
+  for (const { process: child, ended } of daemons) {
+    child.kill('SIGKILL');
+    await ended;
+  }
+  await rm(folder, { recursive: true });
+});
+
+function startDaemon(env: Record<string, string>): Daemon {
+  const child = spawn(process.execPath, [MAIN], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: {
+      ...{ PATH: '/usr/local/bin:/usr/bin:/bin', BACKUP_DIR: folder, BACKUP_PROGRAM_DIRECTORIES: binDirectory },
+      ...sourceSettings(server.connection),
+      ...env,
+    },
+  });
+  const lines: Record<string, unknown>[] = [];
+  let [rest, errors] = ['', ''];
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    const parts = (rest + text).split('\n');
+    rest = parts.pop()!;
+    lines.push(...parts.map((line) => JSON.parse(line)));
+  });
+  child.stderr.setEncoding('utf8').on('data', (text: string) => (errors += text));
+  const ended = once(child, 'close').then(([status]) => status as number | null);
+  const daemon = { process: child, lines, ended, errors: () => errors };
+  daemons.push(daemon);
+  return daemon;
+}
+
+async function logged({ lines, process: child, errors }: Daemon, message: string | RegExp): Promise<Record<string, unknown>> {
+  for (;;) {
+    const line = lines.find(({ msg }) => (typeof message === 'string' ? msg === message : message.test(String(msg))));
+    if (line) return line;
+    if (child.exitCode !== null) throw new Error(`the daemon ended with ${child.exitCode} before "${message}": ${errors()}`);
+    await sleep(20);
+  }
+}
+
+async function reports(): Promise<Record<string, unknown>[]> {
+  const names = (await readdir(join(folder, 'logs'))).sort();
+  return Promise.all(names.map(async (name) => JSON.parse(await readFile(join(folder, 'logs', name), 'utf8'))));
+}
+
+/** Holds a lock while `run` goes on: whoever needs what it covers waits. */
+async function whileLocked(statement: string, run: () => Promise<void>): Promise<void> {
+  const client = await connect(server.connection, { applicationName: 'the test' });
+  try {
+    await client.query('BEGIN');
+    await client.query(statement);
+    await run();
+  } finally {
+    await client.end();
+  }
+}
+
+async function waitingBackends(): Promise<unknown[]> {
+  return withClient(server.connection, async (client) => {
+    const { rows } = await client.query(`SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock'`);
+    return rows;
+  });
+}
+
+async function otherBackends(): Promise<unknown[]> {
+  return withClient(server.connection, async (client) => {
+    const { rows } = await client.query(
+      `SELECT application_name, query FROM pg_stat_activity
+        WHERE backend_type = 'client backend' AND pid <> pg_backend_pid() AND application_name <> 'the test'`,
+    );
+    return rows;
+  });
+}
+
+async function untilBlocked(): Promise<void> {
+  while ((await waitingBackends()).length === 0) await sleep(20);
+}
+
+/** What a clean end leaves: no process, no connection, no file but the report. */
+async function expectNothingLeft(): Promise<void> {
+  const programs = async () =>
+    (await processesWith(server.connection.host)).filter((line) => /pg_dump|flock|main\.ts/.test(line));
+  expect(await programs()).toEqual([]);
+  expect(await untilNone(otherBackends)).toEqual([]);
+  const files = await readdir(folder, { recursive: true });
+  expect(files.filter((name) => !/^(full|logs)$|^logs\/backup_report_[^/]*\.json$/.test(name))).toEqual([]);
+}
+
+describe('The daemon', () => {
+  test('says once what is scheduled and when next, backs up on schedule, and ends with 0 when idle', async () => {
+    const daemon = startDaemon({ BACKUP_SCHEDULE: EVERY_SECOND });
+    const scheduled = await logged(daemon, 'scheduled');
+    expect(scheduled).toMatchObject({
+      source: 'postgres',
+      targets: ['local'],
+      jobs: [{ job: 'nightly-backup', schedule: EVERY_SECOND, timeZone: 'UTC', next: expect.stringMatching(/\.000Z$/) }],
+    });
+    expect(await logged(daemon, /^backup ended/)).toMatchObject({ outcome: 'success', job: 'nightly-backup' });
+    // One line for each phase and one for the whole.
+    const run = daemon.lines.slice(
+      0,
+      daemon.lines.findIndex(({ msg }) => String(msg).startsWith('backup ended')),
+    );
+    const phases = run.filter(({ phase }) => phase !== undefined).map(({ phase }) => phase);
+    expect(phases).toEqual(['check targets', 'sweep leftovers', 'inspect source', 'dump', 'store', 'copies']);
+    expect((await reports())[0]).toMatchObject({ outcome: 'success', slot: expect.stringMatching(/\.000Z$/) });
+  });
+
+  test('ends with 0 on SIGTERM while nothing runs', async () => {
+    const daemon = startDaemon({ BACKUP_SCHEDULE: '0 0 1 1 *' });
+    await logged(daemon, 'scheduled');
+    daemon.process.kill('SIGTERM');
+    expect(await daemon.ended).toBe(0);
+    expect(await logged(daemon, 'stopped')).toMatchObject({ aborted: false });
+  });
+
+  // The lock on the large objects stops pg_dump in the middle of its archive, while workers copy rows.
+  test.each([
+    ['while pg_dump and the workers are at work', 'LOCK pg_largeobject IN ACCESS EXCLUSIVE MODE'],
+    ['while it waits for the lock on a table', 'LOCK orders IN ACCESS EXCLUSIVE MODE'],
+  ])('aborts a dump cleanly on SIGTERM %s, and reports it', async (_when, lock) => {
+    await whileLocked(lock, async () => {
+      const daemon = startDaemon({ BACKUP_SCHEDULE: EVERY_SECOND });
+      await untilBlocked();
+      daemon.process.kill('SIGTERM');
+      expect(await daemon.ended).toBe(130);
+      expect(await logged(daemon, /^backup ended/)).toMatchObject({ outcome: 'aborted' });
+      await expectNothingLeft();
+      expect(await reports()).toMatchObject([{ outcome: 'aborted', exitStatus: 130, error: { code: 'ABORTED' } }]);
+    });
+  });
+
+  test('is forced to end by a second signal', async () => {
+    await whileLocked('LOCK pg_largeobject IN ACCESS EXCLUSIVE MODE', async () => {
+      const daemon = startDaemon({ BACKUP_SCHEDULE: EVERY_SECOND });
+      await untilBlocked();
+      // A pg_dump that does not heed SIGTERM holds the clean end up.
+      const pids = (await processesWith(server.connection.host))
+        .filter((line) => line.includes('pg_dump'))
+        .map((line) => parseInt(line, 10));
+      for (const pid of pids) process.kill(pid, 'SIGSTOP');
+      try {
+        daemon.process.kill('SIGTERM');
+        await logged(daemon, 'stopping');
+        daemon.process.kill('SIGTERM');
+        expect(await daemon.ended).toBe(1);
+      } finally {
+        for (const pid of pids) {
+          try {
+            process.kill(pid, 'SIGKILL');
+          } catch {
+            // It ended by itself.
+          }
+        }
+      }
+    });
+    expect(await untilNone(otherBackends)).toEqual([]);
+  });
+
+  test('refuses to start with a wrong configuration, and names every problem', async () => {
+    const daemon = startDaemon({ BACKUP_SCHEDULE: 'at night', BACKUP_CODEC: 'zip', TZ: 'Mars/Olympus' });
+    expect(await daemon.ended).toBe(2);
+    expect(daemon.lines).toEqual([]);
+    for (const problem of ['schedule.backup', 'at night', 'dump.codec', 'zip', 'schedule.timeZone', 'Mars/Olympus']) {
+      expect(daemon.errors()).toContain(problem);
+    }
+  });
+
+  test('leaves a run alone that another process has begun', async () => {
+    await whileLocked('LOCK pg_largeobject IN ACCESS EXCLUSIVE MODE', async () => {
+      const first = startDaemon({ BACKUP_SCHEDULE: EVERY_SECOND });
+      await untilBlocked();
+      await mkdir(folder, { recursive: true });
+      const before = (await readdir(join(folder, 'full'))).sort();
+      expect(before).toEqual([expect.stringContaining('.partial'), expect.stringContaining('.partial')]);
+      const second = startDaemon({ BACKUP_SCHEDULE: EVERY_SECOND });
+      expect(await logged(second, /^backup ended/)).toMatchObject({ outcome: 'failure', error: { code: 'LOCKED' } });
+      second.process.kill('SIGTERM');
+      await second.ended;
+      expect((await readdir(join(folder, 'full'))).sort()).toEqual(before);
+      first.process.kill('SIGTERM');
+      expect(await first.ended).toBe(130);
+    });
+  });
+});
