@@ -6,7 +6,7 @@ import type { CopiedMember } from './copy-unit.ts';
 
 /** Where the dump's bytes go, in order. */
 export interface DumpSink {
-  /** Resolves when the bytes are taken and more may come. The buffer is not touched any more by the caller. */
+  /** Takes the buffer over; resolves when more may come. */
   append(bytes: Uint8Array): Promise<void>;
 }
 

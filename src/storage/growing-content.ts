@@ -62,11 +62,12 @@ export class GrowingContent {
   }
 
   /**
-   * Appends `bytes`, which must not be changed afterwards. Resolves when they are in the file or, without one, when the
-   * window has room again. Calls must not overlap. `onFileError` is told once, when the file takes no more.
+   * Appends `bytes` and takes their buffer over: once they are in the file its memory is given back, and the caller's view of
+   * it is empty. Resolves when they are in the file or, without one, when the window has room again. Calls must not overlap. `onFileError` is told once, when the file takes no more.
    */
   async append(bytes: Uint8Array, onFileError: (error: unknown) => void): Promise<void> {
     this.#throwIfFailed();
+    const { length } = bytes;
     this.#hash.update(bytes);
     if (this.#file && this.#fileTakesMore) {
       try {
@@ -78,7 +79,8 @@ export class GrowingContent {
       }
     }
     if (!this.#fileTakesMore) this.#window.push({ start: this.#total, bytes });
-    this.#total += bytes.length;
+    this.#total += length;
+    if (this.#fileTakesMore) giveBack(bytes);
     this.#notify();
     while (this.#inMemory() > this.#windowBytes && this.#readers.size > 0 && !this.#failure) await this.#changed.promise;
     this.#throwIfFailed();
@@ -180,4 +182,9 @@ function lost(position: number): BackupError {
   return new BackupError('STORAGE_FAILED', `the bytes from ${position} on are no longer at hand to be sent again`, {
     hint: 'The copy is made again from another target once one is whole.',
   });
+}
+
+/** Left to the garbage collector, a fast writer's buffers pile up to a hundred megabytes before it looks at them. */
+function giveBack({ buffer, byteLength }: Uint8Array): void {
+  if (buffer instanceof ArrayBuffer && buffer.byteLength === byteLength) buffer.transfer(0);
 }

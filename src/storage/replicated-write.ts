@@ -35,7 +35,7 @@ export interface ReplicatedWrite {
   /** SHA-256 (hex) of all bytes; only after `commit` was called. */
   readonly sha256: string;
   /**
-   * Appends `bytes`, which must not be changed afterwards. Resolves once they are in the local file or, without one,
+   * Appends `bytes` and takes their buffer over: the caller must not use it afterwards. Resolves once they are in the local file or, without one,
    * once memory has room again. Throws when aborted, or when no target is left that could end up with a good copy.
    */
   append(bytes: Uint8Array): Promise<void>;
