@@ -4,7 +4,7 @@
  * 30 a backup is damaged or unknown, 40 the restore was refused or failed, 50 the machine lacks something,
  * 60 another run holds the lock, 130 aborted.
  */
-const EXIT_STATUS = {
+export const EXIT_STATUS = {
   INTERNAL: 1,
   USAGE: 2,
   CONFIG_INVALID: 2,
