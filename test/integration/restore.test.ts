@@ -330,7 +330,9 @@ describe('a restore that fails', () => {
       const abort = new AbortController();
       const context = quietContext({
         signal: abort.signal,
-        onProgress: (progress) => void (progress.phase === phase && setImmediate(() => abort.abort())),
+        onProgress: (progress) => {
+          if (progress.phase === phase) setImmediate(() => abort.abort());
+        },
       });
       await expect(restoreBackup(input(), { database: 'restored', loaders: 2 }, context)).rejects.toMatchObject({
         code: 'ABORTED',
@@ -348,7 +350,9 @@ describe('a restore that fails', () => {
     const abort = new AbortController();
     const context = quietContext({
       signal: abort.signal,
-      onProgress: ({ phase }) => void (phase === 'statistics' && abort.abort()),
+      onProgress: ({ phase }) => {
+        if (phase === 'statistics') abort.abort();
+      },
     });
     const from = await openBackup([store], key);
     await expect(restoreBackup(input(from), { database: 'restored' }, context)).rejects.toMatchObject({ code: 'ABORTED' });
