@@ -50,8 +50,8 @@ function run(): void {
     clearTimeout(timer);
     const aborted = ended.find(({ outcome }) => outcome === 'aborted');
     log.info({ aborted: aborted !== undefined }, 'stopped');
-    process.exitCode = aborted?.exitStatus ?? 0;
-    for (const signal of SIGNALS) process.removeAllListeners(signal);
+    // Not by letting the loop run out: an attempt to connect may still be waiting for its answer.
+    process.exit(aborted?.exitStatus ?? 0);
   };
   for (const signal of SIGNALS) process.on(signal, onSignal);
 

@@ -15,6 +15,14 @@ export interface Source {
 export async function inspectSource(
   connection: ConnectionOptions,
   findPrograms: (serverMajor: number) => Promise<ClientPrograms>,
+  signal: AbortSignal,
+): Promise<Source> {
+  return await orAbort(signal, inspect(connection, findPrograms));
+}
+
+async function inspect(
+  connection: ConnectionOptions,
+  findPrograms: (serverMajor: number) => Promise<ClientPrograms>,
 ): Promise<Source> {
   const { facts, databaseBytes } = await withClient(connection, async (client) => {
     const facts = await readServerFacts(client);
@@ -34,4 +42,19 @@ export async function inspectSource(
     programs: await findPrograms(facts.major),
     databaseBytes,
   };
+}
+
+/** A server that does not answer must not hold up a stop for the whole connection timeout: nothing depends on the answer any more. */
+async function orAbort<T>(signal: AbortSignal, answer: Promise<T>): Promise<T> {
+  let onAbort: (() => void) | undefined;
+  const aborted = new Promise<never>((_resolve, reject) => {
+    onAbort = () => reject(signal.reason as Error);
+    signal.addEventListener('abort', onAbort, { once: true });
+  });
+  try {
+    signal.throwIfAborted();
+    return await Promise.race([answer, aborted]);
+  } finally {
+    signal.removeEventListener('abort', onAbort!);
+  }
 }

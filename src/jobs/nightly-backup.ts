@@ -71,7 +71,7 @@ async function backUp(parts: NightlyBackupParts, context: JobContext, record: Ru
     );
     const source = await record.phase(
       'inspect source',
-      () => inspectSource(parts.connection, parts.findPrograms),
+      () => inspectSource(parts.connection, parts.findPrograms, signal),
       (found) => ({
         server: found.server.version,
         standby: found.server.standby,

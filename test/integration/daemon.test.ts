@@ -1,6 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -20,7 +21,7 @@ interface Daemon {
   readonly process: ChildProcess;
   readonly lines: Record<string, unknown>[];
   readonly ended: Promise<number | null>;
-  errors(): string;
+  readonly errors: () => string;
 }
 
 let server: ThrowAwayServer;
@@ -172,6 +173,23 @@ describe('The daemon', () => {
       await expectNothingLeft();
       expect(await reports()).toMatchObject([{ outcome: 'aborted', exitStatus: 130, error: { code: 'ABORTED' } }]);
     });
+  });
+
+  test('does not wait for a server that does not answer when it is stopped', async () => {
+    const silent = createServer();
+    await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
+    try {
+      const { port } = silent.address() as AddressInfo;
+      const connected = once(silent, 'connection');
+      const env = { POSTGRES_HOST: '127.0.0.1', POSTGRES_PORT: String(port), POSTGRES_CONNECT_TIMEOUT: '600' };
+      const daemon = startDaemon({ BACKUP_SCHEDULE: EVERY_SECOND, ...env });
+      await connected;
+      daemon.process.kill('SIGTERM');
+      expect(await daemon.ended).toBe(130);
+      expect(await reports()).toMatchObject([{ outcome: 'aborted' }]);
+    } finally {
+      silent.close();
+    }
   });
 
   test('is forced to end by a second signal', async () => {
