@@ -1,7 +1,7 @@
 import type { Client } from 'pg';
 import type { DatabaseProperties } from '../catalog/manifest.ts';
 import { BackupError, toBackupError } from '../errors.ts';
-import { withClient, type ConnectionOptions } from '../postgres/connection.ts';
+import type { ConnectionOptions } from '../postgres/connection.ts';
 import { readServerFacts } from '../postgres/server-facts.ts';
 import { applyPrivilegesAndLimits, applySettings, createDatabaseStatement } from './create-database.ts';
 import { dropDatabase } from './drop-database.ts';
@@ -9,6 +9,7 @@ import { checkDatabaseName, keptName, restoringName } from './names.ts';
 import type { PhaseRunner, RunContext } from './phases.ts';
 import { nameDatabase, swapDatabases } from './swap-databases.ts';
 import { readExistingDatabase, readUserObjects, type ExistingDatabase } from './target-database.ts';
+import { withSession } from './session.ts';
 
 export interface BesideOptions {
   /** Name of the database that the restore is to end as. */
@@ -43,7 +44,7 @@ export interface BesideResult<T> {
 export async function inspectTarget(connection: ConnectionOptions, options: BesideOptions): Promise<RestoreTarget> {
   checkDatabaseName(options.database);
   const maintenance = { ...connection, database: maintenanceDatabase(connection.database, options.database) };
-  return await withClient(maintenance, async (client) => {
+  return await withSession(maintenance, async (client) => {
     const { versionNumber: serverVersion, standby } = await readServerFacts(client);
     if (standby) {
       throw new BackupError('RESTORE_REFUSED', 'The server is a hot standby, which takes no writes. Nothing was changed.', {
@@ -52,7 +53,7 @@ export async function inspectTarget(connection: ConnectionOptions, options: Besi
     }
     const existing = await readExistingDatabase(client, options.database, serverVersion);
     if (!existing) return { connection: maintenance, serverVersion };
-    const objects = await withClient({ ...connection, database: options.database }, readUserObjects);
+    const objects = await withSession({ ...connection, database: options.database }, readUserObjects);
     if (objects.length > 0 && !options.replace) {
       throw new BackupError(
         'RESTORE_REFUSED',
@@ -81,16 +82,16 @@ export async function restoreBeside<T>(
   const { connection, existing } = target;
   const { phases } = context;
   const wanted = existing?.properties ?? properties;
-  const names = await withClient(connection, readDatabaseNames);
+  const names = await withSession(connection, readDatabaseNames);
   const restoring = restoringName(options.database, context.clock.now(), names);
   const warnings = await phases.run('create database', () =>
-    withClient(connection, (client) => createEmpty(client, restoring, wanted, target.serverVersion)),
+    withSession(connection, (client) => createEmpty(client, restoring, wanted, target.serverVersion)),
   );
   try {
     const filled = await fill({ ...connection, database: restoring });
     context.signal.throwIfAborted();
     const placed = await phases.run('name database', () =>
-      withClient(connection, (client) => place(client, target, options, restoring, wanted, context)),
+      withSession(connection, (client) => place(client, target, options, restoring, wanted, context)),
     );
     return { filled, ...placed, warnings: [...warnings, ...placed.warnings] };
   } catch (error) {
@@ -140,7 +141,7 @@ async function place(
   const warnings = await swapDatabases(client, connection, { restored, name: database, kept });
   if (!existing.empty) return { keptDatabase: kept, warnings };
   // It held nothing when we began. Somebody may have used it meanwhile: then it is kept like any other.
-  const objects = await withClient({ ...connection, database: kept }, readUserObjects);
+  const objects = await withSession({ ...connection, database: kept }, readUserObjects);
   if (objects.length > 0) return { keptDatabase: kept, warnings };
   await dropDatabase(client, connection, kept);
   return { warnings };
@@ -157,7 +158,7 @@ async function cleanUp(
   const untouched = `Database ${JSON.stringify(options.database)} was not touched.`;
   const end = await (options.keepOnFailure
     ? Promise.resolve(`The half-restored database was kept as ${quoted}. ${untouched}`)
-    : withClient(connection, (client) => dropDatabase(client, connection, name)).then(
+    : withSession(connection, (client) => dropDatabase(client, connection, name)).then(
         () => `The half-restored database was dropped. ${untouched}`,
         (second: unknown) =>
           `The half-restored database ${quoted} is still there, because it could not be dropped (${toBackupError(second).message}). ${untouched}`,

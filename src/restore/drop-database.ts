@@ -1,5 +1,6 @@
 import type { Client } from 'pg';
-import { quoteIdentifier, withClient, type ConnectionOptions } from '../postgres/connection.ts';
+import { quoteIdentifier, type ConnectionOptions } from '../postgres/connection.ts';
+import { withSession } from './session.ts';
 
 /** How often and how long apart sessions that linger are asked again to go: 10 seconds in all. */
 const TRIES = 100;
@@ -14,7 +15,7 @@ export async function dropDatabase(client: Client, connection: ConnectionOptions
   if (!rows[0]) return;
   if (rows[0].subscriptions) {
     // Restored ones are disabled and have never touched their publisher; a database that has one cannot be dropped.
-    await withClient({ ...connection, database: name }, async (inside) => {
+    await withSession({ ...connection, database: name }, async (inside) => {
       for (const subscription of rows[0]?.subscriptions ?? []) {
         await inside.query(`ALTER SUBSCRIPTION ${quoteIdentifier(subscription)} DISABLE`);
         await inside.query(`ALTER SUBSCRIPTION ${quoteIdentifier(subscription)} SET (slot_name = NONE)`);

@@ -5,8 +5,9 @@ import { inspectTarget, restoreBeside } from './beside.ts';
 import { detectFormat } from './foreign-format.ts';
 import { readScript } from './foreign-script.ts';
 import { createPhaseRunner, type RunContext } from './phases.ts';
-import { DEFAULT_MAINTENANCE_WORK_MEM, type RestoreOptions, type RestoreResult } from './restore.ts';
-import { analyze, restoreArchive, runScript } from './run-sql.ts';
+import { DEFAULT_MAINTENANCE_WORK_MEM, MOST_LOADERS, type RestoreOptions, type RestoreResult } from './restore.ts';
+import { restoreArchive, runScript } from './run-sql.ts';
+import { gatherStatistics } from './statistics.ts';
 
 export interface ForeignInput {
   /** A file or folder on this machine. */
@@ -24,10 +25,11 @@ export async function restoreForeign(input: ForeignInput, options: RestoreOption
   const { path, programs } = input;
   const { signal } = context;
   const phases = createPhaseRunner(context);
-  const jobs = options.loaders ?? availableParallelism();
+  const jobs = options.loaders ?? Math.min(availableParallelism(), MOST_LOADERS);
   const maintenanceWorkMem = options.maintenanceWorkMem ?? DEFAULT_MAINTENANCE_WORK_MEM;
   const format = await detectFormat(path);
   const target = await phases.run('preflight', () => inspectTarget(input.connection, options));
+  const unanalyzed: string[] = [];
   const { keptDatabase, warnings } = await restoreBeside(
     target,
     options,
@@ -40,7 +42,8 @@ export async function restoreForeign(input: ForeignInput, options: RestoreOption
         else if (format === 'tar') await restoreArchive(program, path, 1);
         else await runScript(program, readScript(path, format, signal), path);
       });
-      if (options.analyze !== false) await phases.run('statistics', () => analyze(program, jobs));
+      if (options.analyze !== false)
+        unanalyzed.push(...(await phases.run('statistics', () => gatherStatistics(connection, jobs, signal))));
     },
   );
   return {
@@ -53,6 +56,7 @@ export async function restoreForeign(input: ForeignInput, options: RestoreOption
     ...(keptDatabase === undefined ? {} : { keptDatabase }),
     warnings: [
       `${path} was not made by db-backup: what it should hold is not known, so nothing is proven but that it ran without an error.`,
+      ...unanalyzed,
       ...warnings,
     ],
   };

@@ -1,7 +1,7 @@
 import type { Client } from 'pg';
 import type { Manifest } from '../catalog/manifest.ts';
 import { BackupError } from '../errors.ts';
-import { quoteIdentifier, withClient, type ConnectionOptions } from '../postgres/connection.ts';
+import { quoteIdentifier, type ConnectionOptions } from '../postgres/connection.ts';
 import { runProgram } from '../postgres/run-program.ts';
 import { copyRun, copyStatement, type CopyTarget } from './copy-run.ts';
 import { fetchToc } from './fetch-toc.ts';
@@ -10,7 +10,7 @@ import { createPhaseRunner, type RunContext } from './phases.ts';
 import { DEFAULT_MAINTENANCE_WORK_MEM, type RestoreInput, type RestoreResult } from './restore.ts';
 import { runScript } from './run-sql.ts';
 import { createRunQueue } from './runs.ts';
-import { openLoader } from './session.ts';
+import { openLoader, withSession } from './session.ts';
 
 export interface RestoreTableOptions {
   /** An existing database. */
@@ -44,7 +44,7 @@ export async function restoreTable(
 
   const made = await phases.run(
     'preflight',
-    async () => await withClient(connection, (client) => prepare(client, options, into)),
+    async () => await withSession(connection, (client) => prepare(client, options, into)),
   );
   try {
     if (made === 'from-backup')
@@ -69,7 +69,7 @@ export async function restoreTable(
     };
   } catch (error) {
     if (made !== 'existing')
-      await withClient(connection, (client) => client.query(`DROP TABLE IF EXISTS ${sqlName(into)}`)).catch(() => undefined);
+      await withSession(connection, (client) => client.query(`DROP TABLE IF EXISTS ${sqlName(into)}`)).catch(() => undefined);
     throw error;
   }
 }

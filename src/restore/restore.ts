@@ -12,8 +12,9 @@ import { fetchToc } from './fetch-toc.ts';
 import { loadRows } from './load-rows.ts';
 import { createMemberReader, type MemberReader, type ReadMember } from './member-reader.ts';
 import { createPhaseRunner, type PhaseTime, type RunContext } from './phases.ts';
-import { analyze, restoreAfterRows, runScript, type ProgramTarget } from './run-sql.ts';
+import { restoreAfterRows, runScript, type ProgramTarget } from './run-sql.ts';
 import { checkServer } from './server-check.ts';
+import { gatherStatistics } from './statistics.ts';
 
 /** What is restored, with what, and where to. */
 export interface RestoreInput {
@@ -26,7 +27,7 @@ export interface RestoreInput {
 }
 
 export interface RestoreOptions extends BesideOptions {
-  /** Connections that load rows and build indexes at the same time; as many as there are processors by default. */
+  /** Connections that load rows and build indexes at the same time; as many as there are processors, up to 8, by default. */
   readonly loaders?: number;
   /** Gather the planner's statistics at the end; true by default. */
   readonly analyze?: boolean;
@@ -51,6 +52,9 @@ export interface RestoreResult {
   readonly warnings: readonly string[];
 }
 
+/** Each loader holds up to two blocks of rows: a bound on memory, not on what the server could take. */
+export const MOST_LOADERS = 8;
+
 export const DEFAULT_MAINTENANCE_WORK_MEM = '256MB';
 
 /**
@@ -63,7 +67,7 @@ export async function restoreBackup(input: RestoreInput, options: RestoreOptions
   const { manifest } = source;
   const { signal } = context;
   const phases = createPhaseRunner(context);
-  const loaders = options.loaders ?? availableParallelism();
+  const loaders = options.loaders ?? Math.min(availableParallelism(), MOST_LOADERS);
   const maintenanceWorkMem = options.maintenanceWorkMem ?? DEFAULT_MAINTENANCE_WORK_MEM;
   const warnings = manifest.omitted.map(({ object, reason }) => `Not in the backup: ${object} (${reason}).`);
 
@@ -100,7 +104,8 @@ export async function restoreBackup(input: RestoreInput, options: RestoreOptions
           reader.checkFile();
         }
       });
-      if (options.analyze !== false) await phases.run('statistics', () => analyze(program, loaders));
+      if (options.analyze !== false)
+        warnings.push(...(await phases.run('statistics', () => gatherStatistics(connection, loaders, signal))));
       return rows;
     });
     const { filled, keptDatabase } = result;

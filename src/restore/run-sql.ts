@@ -24,14 +24,14 @@ export async function runScript(target: ProgramTarget, script: AsyncIterable<Uin
  * comes after the rows, `jobs` at a time.
  */
 export async function restoreAfterRows(target: ProgramTarget, archive: string, jobs: number): Promise<void> {
-  const sections = ['--section=data', '--section=post-data'];
   const database = databaseArgument(target.connection.database);
-  await run(
-    target,
-    'pg_restore',
-    ['-j', String(jobs), '--exit-on-error', ...sections, '-d', database, archive],
-    'what comes after the rows',
-  );
+  const restore = async (section: string, ...parallel: readonly string[]): Promise<void> => {
+    const args = [...parallel, '--exit-on-error', `--section=${section}`, '-d', database, archive];
+    await run(target, 'pg_restore', args, 'what comes after the rows');
+  };
+  // In the archive's order: rows of extensions have foreign keys already, and pg_restore -j does not wait for what they refer to.
+  await restore('data');
+  await restore('post-data', '-j', String(jobs));
 }
 
 /** Restores a whole archive that pg_dump made (custom or directory format). */
@@ -45,19 +45,9 @@ export async function restoreArchive(target: ProgramTarget, archive: string, job
   );
 }
 
-/** Gathers the planner's statistics, `jobs` tables at a time. */
-export async function analyze(target: ProgramTarget, jobs: number): Promise<void> {
-  await run(
-    target,
-    'vacuumdb',
-    ['--analyze-only', '-q', '-j', String(jobs), '-d', databaseArgument(target.connection.database)],
-    'statistics',
-  );
-}
-
 async function run(
   { programs, connection, maintenanceWorkMem, signal }: ProgramTarget,
-  program: 'psql' | 'pg_restore' | 'vacuumdb',
+  program: 'psql' | 'pg_restore',
   args: readonly string[],
   what: string,
   stdin?: AsyncIterable<Uint8Array>,

@@ -1,8 +1,9 @@
 import type { Client } from 'pg';
 import { BackupError } from '../errors.ts';
-import { quoteIdentifier, withClient, type ConnectionOptions } from '../postgres/connection.ts';
+import { quoteIdentifier, type ConnectionOptions } from '../postgres/connection.ts';
 import { endSessions } from './drop-database.ts';
 import { attachSubscriptions, detachSubscriptions, type DetachedSubscription } from './subscriptions.ts';
+import { withSession } from './session.ts';
 
 /** Gives the restored database its name, when no database has it. */
 export async function nameDatabase(client: Client, restored: string, name: string): Promise<void> {
@@ -26,7 +27,7 @@ export async function swapDatabases(
   const old = quoteIdentifier(name);
   let detached: DetachedSubscription[] = [];
   try {
-    await withClient({ ...connection, database: name }, async (inside) => {
+    await withSession({ ...connection, database: name }, async (inside) => {
       const { rows } = await inside.query<{ pid: number }>('SELECT pg_backend_pid() AS pid');
       await client.query(`ALTER DATABASE ${old} ALLOW_CONNECTIONS false`);
       await endSessions(client, name, rows[0]!.pid);
@@ -68,7 +69,7 @@ async function undo(
     await client.query('ROLLBACK');
     await client.query(`ALTER DATABASE ${quoteIdentifier(name)} ALLOW_CONNECTIONS true`);
     if (detached.length > 0)
-      await withClient({ ...connection, database: name }, async (inside) => await attachSubscriptions(inside, detached));
+      await withSession({ ...connection, database: name }, async (inside) => await attachSubscriptions(inside, detached));
   } catch (error) {
     throw new BackupError(
       'RESTORE_FAILED',
