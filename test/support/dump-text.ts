@@ -74,7 +74,7 @@ export function normalizeDump(text: string): string {
       const start = at + 1;
       const end = text.startsWith('\\.\n', start) ? start : text.indexOf('\n\\.\n', start) + 1;
       if (end === 0) throw new Error('a COPY block of the dump has no end');
-      const rows = text.slice(start, end).split(/(?<=\n)/);
+      const rows = end === start ? [] : text.slice(start, end).split(/(?<=\n)/);
       at = end;
       const root = /\n-- load via partition root (.+)\n/.exec(statement)?.[1];
       if (root !== undefined) {

@@ -1,24 +1,11 @@
-import type { ConnectionOptions } from '../../src/postgres/connection.ts';
-import { dumpText } from './dump-text.ts';
-
-const SHOWN_LINES = 12;
+const SHOWN_LINES = 6;
 const CONTEXT_LINES = 4;
 const SHOWN_CHARACTERS = 240;
 
 /**
- * Throws unless two databases of one server are equal for `pg_dump`. A dump's text is not stable over a round trip, so compare two
- * restored databases, never a source with its restore.
+ * Throws an error that shows the first differing lines of two dumps (see dump-text.ts). A dump's text is not stable over a round trip, so
+ * compare two restored databases, never a source with its restore.
  */
-export async function expectEqualDatabases(
-  binDirectory: string,
-  expected: ConnectionOptions,
-  actual: ConnectionOptions,
-): Promise<void> {
-  const [expectedText, actualText] = [await dumpText(binDirectory, expected), await dumpText(binDirectory, actual)];
-  expectEqualText(expectedText, actualText, `database ${JSON.stringify(actual.database)}`);
-}
-
-/** Throws an error that shows the first differing lines of two dumps. */
 export function expectEqualText(expected: string, actual: string, what: string): void {
   if (expected === actual) return;
   const [left, right] = [expected.split('\n'), actual.split('\n')];
@@ -39,9 +26,10 @@ export function expectEqualText(expected: string, actual: string, what: string):
   );
 }
 
+/** The first of the lines and, when they are many, the last. */
 function show(mark: string, lines: readonly string[]): string[] {
-  const shown = lines
-    .slice(0, SHOWN_LINES)
-    .map((line) => mark + Buffer.from(line, 'latin1').toString('utf8').slice(0, SHOWN_CHARACTERS));
-  return lines.length > SHOWN_LINES ? [...shown, `${mark}… ${lines.length - SHOWN_LINES} more`] : shown;
+  const line = (text: string): string => mark + Buffer.from(text, 'latin1').toString('utf8').slice(0, SHOWN_CHARACTERS);
+  if (lines.length <= 2 * SHOWN_LINES) return lines.map(line);
+  const left = lines.length - 2 * SHOWN_LINES;
+  return [...lines.slice(0, SHOWN_LINES).map(line), `${mark}… ${left} more …`, ...lines.slice(-SHOWN_LINES).map(line)];
 }

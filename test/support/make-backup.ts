@@ -11,6 +11,7 @@ import { systemClock } from '../../src/clock.ts';
 import type { CodecName } from '../../src/codec/codec.ts';
 import { dumpDatabase } from '../../src/dump/dump.ts';
 import { readGlobals } from '../../src/dump/globals.ts';
+import type { DumpHooks } from '../../src/dump/leader.ts';
 import { withClient, type ConnectionOptions } from '../../src/postgres/connection.ts';
 import type { ClientPrograms } from '../../src/postgres/programs.ts';
 import { readServerFacts } from '../../src/postgres/server-facts.ts';
@@ -26,7 +27,7 @@ export async function makeBackup(
   connection: ConnectionOptions,
   programs: ClientPrograms,
   targets: readonly Storage[],
-  options: { codec?: CodecName; started?: Date; workers?: number; source?: string } = {},
+  options: { codec?: CodecName; started?: Date; workers?: number; source?: string; hooks?: DumpHooks } = {},
 ): Promise<MadeBackup> {
   const codec = options.codec ?? 'gzip';
   const source = options.source ?? connection.database;
@@ -52,6 +53,7 @@ export async function makeBackup(
         tocPath,
         clock: systemClock,
         signal,
+        ...(options.hooks === undefined ? {} : { hooks: options.hooks }),
       },
       { source, label, version: '0.1.0', codec, level: 1, workers: options.workers ?? 2, lockTimeoutMs: 10_000 },
     );

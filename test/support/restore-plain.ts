@@ -18,16 +18,6 @@ export async function createEmptyDatabase(
   return { ...server, database: name };
 }
 
-/** What a user without our program does: `gunzip -c FILE | psql -X -v ON_ERROR_STOP=1`, or `zstd -dc` for `.zst`. */
-export async function restoreByPipe(binDirectory: string, file: string, into: ConnectionOptions): Promise<void> {
-  const decoder = file.endsWith('.zst') ? 'zstd -dc' : 'gunzip -c';
-  await shell(
-    `set -o pipefail; ${decoder} "$1" | "$2" -X -q -v ON_ERROR_STOP=1 -o /dev/null`,
-    [file, join(binDirectory, 'psql')],
-    into,
-  );
-}
-
 /** The script of a plain `pg_dump`, as {@link plainDump} returns it, through psql. */
 export async function restoreScript(binDirectory: string, script: string, into: ConnectionOptions): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), 'restore-plain-'));

@@ -28,7 +28,7 @@ describe('the comparison of two databases', () => {
     first = await dumpText(binDirectory, other);
     last = first;
   });
-  afterAll(() => server?.stop());
+  afterAll(() => server.stop());
 
   test('finds two restores of the same dump equal', async () => {
     expectEqualText(first, await dumpText(binDirectory, second), 'second');

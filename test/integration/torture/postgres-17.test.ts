@@ -1,0 +1,6 @@
+import { describeTorture } from '../../support/torture/every-way.ts';
+
+describeTorture(17, [
+  { codec: 'gzip', workers: 1 },
+  { codec: 'zstd', workers: 4 },
+]);

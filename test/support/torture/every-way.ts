@@ -1,0 +1,147 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+
+import type { Manifest } from '../../../src/catalog/manifest.ts';
+import type { CodecName } from '../../../src/codec/codec.ts';
+import { withClient, type ConnectionOptions } from '../../../src/postgres/connection.ts';
+import { openBackup } from '../../../src/restore/backup-source.ts';
+import { restoreBackup } from '../../../src/restore/restore.ts';
+import { verifyBackup } from '../../../src/restore/verify.ts';
+import { createDiskStorage, type DiskStorage } from '../../../src/storage/disk.ts';
+import { pipeToPsql, startTestServer, type TestServer } from '../dump-to-file.ts';
+import { dumpText, plainDump } from '../dump-text.ts';
+import { expectEqualText } from '../equality.ts';
+import { makeBackup } from '../make-backup.ts';
+import { installedVersion } from '../postgres-versions.ts';
+import { quietContext } from '../restore-context.ts';
+import { createEmptyDatabase, restoreScript } from '../restore-plain.ts';
+import { expectSameTables } from './same-tables.ts';
+import { loadTorture, writingEnvironment } from './load.ts';
+
+export interface Way {
+  readonly codec: CodecName;
+  readonly workers: number;
+}
+
+/**
+ * The promise of the project on one version of PostgreSQL: whatever the database holds, and while others write to it, both ways of
+ * restoring a backup give what `pg_dump | psql` gives for the same snapshot.
+ */
+export function describeTorture(major: number, ways: readonly Way[]): void {
+  const { binDirectory } = installedVersion(major);
+  let server: TestServer;
+  let source: ConnectionOptions;
+  let root: string;
+  let storage: DiskStorage;
+
+  beforeAll(async () => {
+    server = await startTestServer(major, { initdbArgs: ['--no-locale'] });
+    const torture = await loadTorture(server.connection, binDirectory, 'torture', { pgbenchScale: 1 });
+    expect(torture.left).toEqual([]);
+    source = torture.connection;
+    root = await mkdtemp(join(tmpdir(), 'torture-'));
+    await mkdir(join(root, 'temporary'));
+    storage = createDiskStorage({ name: 'disk', root });
+  });
+  afterAll(async () => {
+    await server.stop();
+    await rm(root, { recursive: true, force: true });
+  });
+
+  describe.each(ways)(`PostgreSQL ${String(major)}, $codec, $workers worker(s), while pgbench writes`, ({ codec, workers }) => {
+    const name = (what: string): string => `${what}_${codec}_${workers}`;
+    let key: string;
+    let manifest: Manifest;
+    let reference: string;
+
+    beforeAll(async () => {
+      const pgbench = startPgbench(binDirectory, source);
+      try {
+        await untilHistoryIsLonger(source, 0);
+        let script = '';
+        const hooks = {
+          async afterLocks({ snapshot }: { snapshot: string }): Promise<void> {
+            script = await plainDump(binDirectory, source, { snapshot });
+          },
+        };
+        ({ key, manifest } = await makeBackup(source, server.programs, [storage], { codec, workers, hooks }));
+        // Rows were written while the snapshot was held, or this would not end.
+        await untilHistoryIsLonger(source, manifest.tables.find((table) => table.name === 'pgbench_history')!.rows);
+        const into = await createEmptyDatabase(server.connection, name('reference'));
+        await restoreScript(binDirectory, script, into);
+        reference = await dumpText(binDirectory, into);
+      } finally {
+        pgbench.kill('SIGTERM');
+        await once(pgbench, 'exit');
+      }
+    });
+
+    test('the backup is complete', () => {
+      expect(manifest).toMatchObject({ outcome: 'complete', omitted: [] });
+    });
+
+    test('its tables are those that pg_dump would dump', async () => {
+      await expectSameTables(server, source, manifest, `${storage.root}/${key}.toc`);
+    });
+
+    test('it passes verification', async () => {
+      const { programs } = server;
+      const result = await verifyBackup({ storage, key, programs, temporaryFolder: join(root, 'temporary') }, quietContext());
+      expect(result.checks.filter(({ outcome }) => outcome !== 'ok')).toEqual([]);
+    });
+
+    test('our restore gives what pg_dump | psql gives', async () => {
+      const input = {
+        source: await openBackup([storage], key),
+        connection: server.connection,
+        programs: server.programs,
+        temporaryFolder: join(root, 'temporary'),
+      };
+      const result = await restoreBackup(input, { database: name('ours'), loaders: workers }, quietContext());
+      expect(result.proof).toBe('checksums');
+      expect(result.warnings).toEqual([]);
+      expectEqualText(reference, await dumpText(binDirectory, server.database(name('ours'))), 'our restore');
+      expect(await databaseProperties(server, name('ours'))).toEqual(await databaseProperties(server, 'torture'));
+    });
+
+    test('the file through psql gives what pg_dump | psql gives', async () => {
+      const into = await createEmptyDatabase(server.connection, name('piped'));
+      await pipeToPsql(server, storage.location(key), into.database);
+      expectEqualText(reference, await dumpText(binDirectory, into), 'the file through psql');
+    });
+  });
+}
+
+function startPgbench(binDirectory: string, source: ConnectionOptions): ReturnType<typeof spawn> {
+  return spawn(join(binDirectory, 'pgbench'), ['-n', '-c', '2', '-R', '100', '-T', '3600'], {
+    env: { PATH: '/usr/bin:/bin', LC_ALL: 'C', ...writingEnvironment(source) },
+    stdio: 'ignore',
+  });
+}
+
+async function untilHistoryIsLonger(source: ConnectionOptions, rows: number): Promise<void> {
+  await withClient(source, async (client) => {
+    for (;;) {
+      const result = await client.query<{ n: number }>('SELECT count(*)::int AS n FROM public.pgbench_history');
+      if (result.rows[0]!.n > rows) return;
+      await sleep(20);
+    }
+  });
+}
+
+/** What `pg_dump` does not say of a database: owner, privileges, settings, comment, encoding and locale. */
+async function databaseProperties(server: TestServer, database: string): Promise<unknown> {
+  return await server.sql(
+    'postgres',
+    `SELECT pg_get_userbyid(datdba) AS owner, datacl::text AS acl, pg_encoding_to_char(encoding) AS encoding, datcollate, datctype, datconnlimit,
+            shobj_description(d.oid, 'pg_database') AS comment,
+            (SELECT json_agg(json_build_array(setrole::regrole::text, setconfig) ORDER BY setrole::regrole::text) FROM pg_db_role_setting WHERE setdatabase = d.oid) AS settings
+       FROM pg_database d WHERE datname = '${database}'`,
+  );
+}
