@@ -25,7 +25,7 @@ function movingBar(screen: Screen): ProgressBar {
   let current: string | undefined;
   let shown = '';
   const draw = (text: string) => {
-    const line = text.slice(0, Math.max(20, (screen.columns ?? 80) - 1));
+    const line = text.slice(0, Math.max(20, (screen.columns || 80) - 1));
     if (line === shown) return;
     // Return to the start of the line and clear it.
     screen.write(`\r\x1b[2K${line}`);
