@@ -10,6 +10,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { withClient, type ConnectionOptions } from '../../../src/postgres/connection.ts';
 import { findPrograms } from '../../../src/postgres/programs.ts';
 import { startThrowAwayServer, type ThrowAwayServer } from '../../../src/postgres/throw-away-server.ts';
+import { isRunning } from '../../support/is-running.ts';
 
 let binDirectory: string;
 let parentFolder: string;
@@ -28,15 +29,6 @@ async function ask(connection: ConnectionOptions, sql: string): Promise<unknown>
 
 async function serverPid(server: { dataDirectory: string }): Promise<number> {
   return Number.parseInt(await readFile(join(server.dataDirectory, 'postmaster.pid'), 'utf8'), 10);
-}
-
-function exists(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 async function until(condition: () => boolean): Promise<void> {
@@ -95,7 +87,7 @@ test('several run at once, and each leaves nothing behind, stopped with clients 
   expect(await ask(second.connection, 'SELECT 1')).toBe(1);
   await second.kill();
   await Promise.all([first.stop(), second.stop()]);
-  expect(pids.map(exists)).toEqual([false, false]);
+  expect(pids.map(isRunning)).toEqual([false, false]);
   expect(await readdir(parentFolder)).toEqual([]);
 }, 120_000);
 
@@ -157,10 +149,10 @@ describe('when our process is killed', () => {
     await lines.next();
     const server = JSON.parse((await lines.next()).value) as ThrowAwayServer;
     const pid = await serverPid(server);
-    expect(exists(pid)).toBe(true);
+    expect(isRunning(pid)).toBe(true);
     child.kill('SIGKILL');
     await exited;
-    await until(() => !exists(pid) && !existsSync(dirname(server.dataDirectory)));
+    await until(() => !isRunning(pid) && !existsSync(dirname(server.dataDirectory)));
     expect(await readdir(parentFolder)).toEqual([]);
   }, 120_000);
 

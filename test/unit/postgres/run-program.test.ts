@@ -5,6 +5,7 @@ import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { runProgram, type RunProgramOptions } from '../../../src/postgres/run-program.ts';
+import { isRunning } from '../../support/is-running.ts';
 
 const sh = async (script: string, options: RunProgramOptions = {}) => await runProgram('/bin/sh', ['-c', script], options);
 
@@ -17,15 +18,6 @@ async function output(script: string, options: RunProgramOptions = {}): Promise<
 async function* pieces(count: number, bytes: number): AsyncGenerator<Buffer> {
   for (let i = 0; i < count; i += 1) yield Buffer.alloc(bytes, 'x');
 }
-
-const exists = (pid: number): boolean => {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
-};
 
 test('a program that ends well gives its warnings', async () => {
   expect(await sh('echo careful >&2')).toEqual({ stderr: 'careful\n', exitStatus: 0 });
@@ -106,7 +98,7 @@ describe('failures', () => {
       },
     });
     await expect(run).rejects.toBe(error);
-    expect(exists(pid)).toBe(false);
+    expect(isRunning(pid)).toBe(false);
   });
 
   test('an error of the input ends the program and is thrown as it is', async () => {
@@ -143,7 +135,7 @@ describe('an abort', () => {
       },
     });
     await expect(run).rejects.toMatchObject({ code: 'ABORTED' });
-    expect(exists(pid)).toBe(false);
+    expect(isRunning(pid)).toBe(false);
   });
 
   test('kills a program that ignores the request to end', async () => {
@@ -157,7 +149,7 @@ describe('an abort', () => {
       },
     });
     await expect(run).rejects.toMatchObject({ code: 'ABORTED' });
-    expect(exists(pid)).toBe(false);
+    expect(isRunning(pid)).toBe(false);
   }, 30_000);
 });
 
@@ -189,9 +181,9 @@ if (!hasSetpriv) console.warn('not run: no setpriv here (util-linux), children e
     });
     const { value } = await createInterface({ input: child.stdout })[Symbol.asyncIterator]().next();
     const pid = Number(value);
-    expect(exists(pid)).toBe(true);
+    expect(isRunning(pid)).toBe(true);
     child.kill('SIGKILL');
-    while (exists(pid)) await sleep(20);
+    while (isRunning(pid)) await sleep(20);
   },
   30_000,
 );
