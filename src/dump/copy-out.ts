@@ -16,7 +16,7 @@ interface PgConnection {
 /**
  * One simple query with several COPYs, whose rows go to a {@link RowPacker} without passing through the driver: the
  * driver's parser would make an object of every row. While the query runs, we listen to the socket in the driver's place
- * and hand it every message that is not COPY's (the technique of pg-copy-streams; measured in docs/adr/0010).
+ * and hand it every message that is not COPY's (the technique of pg-copy-streams; docs/adr/0009).
  */
 export class CopyOut {
   readonly done: Promise<void>;
