@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -236,6 +237,61 @@ describe('The nightly backup', () => {
     expect(summary.error?.message).toMatch(/stopped by a test.*exists/);
     expect(summary.targets).toMatchObject([{ state: 'stored' }, { state: 'failed' }]);
     expect((await listBackups([local])).backups).toMatchObject([{ state: 'complete' }]);
+  });
+
+  describe('on a small disk', () => {
+    let disk: string;
+    let small: DiskStorage;
+
+    beforeEach(async () => {
+      disk = join(folder, 'disk');
+      await mkdir(disk);
+      small = createDiskStorage({ name: 'local', root: disk });
+    });
+
+    afterEach(() => void spawnSync('umount', ['-l', disk]));
+
+    /** Whether there is one now; says why not. */
+    function mounted(options: string): boolean {
+      if (spawnSync('mount', ['-t', 'tmpfs', '-o', options, 'tmpfs', disk]).status === 0) return true;
+      console.warn('not tried: only root may mount a file system, and not in every container');
+      return false;
+    }
+
+    const made = (others: Storage[]) =>
+      parts({ targets: [small, ...others], spool: small, reports: [{ storage: local, prefix: LOGS }] });
+
+    test('that fills half-way goes on with the other target, and the local one is left clean', async () => {
+      if (!mounted('size=400k')) return;
+      const s3 = createMemoryStorage({ name: 's3' });
+      const { outcome, summary } = await run(made([s3]));
+      expect(outcome).toBe('incomplete');
+      expect(summary.targets).toMatchObject([
+        { target: 'local', state: 'failed', error: { code: 'STORAGE_FULL' } },
+        { target: 's3', state: 'stored' },
+      ]);
+      expect(await keysOf(s3)).toEqual(WHOLE);
+      expect((await listBackups([s3])).backups).toMatchObject([{ state: 'complete' }]);
+      expect((await readdir(disk, { recursive: true })).filter((name) => name.endsWith('.partial'))).toEqual([]);
+    });
+
+    test('that fills half-way and is the only target fails, and leaves nothing of the dump', async () => {
+      if (!mounted('size=400k')) return;
+      const { outcome, exitStatus, summary } = await run(made([]));
+      expect({ outcome, exitStatus, code: summary.error?.code }).toEqual({
+        outcome: 'failure',
+        exitStatus: 20,
+        code: 'STORAGE_FULL',
+      });
+      expect((await readdir(disk, { recursive: true })).filter((name) => /partial|sql/.test(name))).toEqual([]);
+    });
+
+    test('that is read-only fails before anything is done', async () => {
+      if (!mounted('ro')) return;
+      const { outcome, summary } = await run(made([]));
+      expect({ outcome, code: summary.error?.code }).toEqual({ outcome: 'failure', code: 'STORAGE_READ_ONLY' });
+      expect(summary.phases).toMatchObject([{ name: 'check targets', outcome: 'failed' }]);
+    });
   });
 
   test('sweeps what killed runs left, and reports it', async () => {
