@@ -10,7 +10,9 @@ import { runJest } from './test/jest.mjs';
 import { printSummary } from './test/summary.mjs';
 
 if (Number(process.versions.node.split('.')[0]) < 22) {
-  console.error(`This is Node ${process.versions.node}. Run the tests by 'npm test' or 'npm run test:unit': they bring the Node they need.`);
+  console.error(
+    `This is Node ${process.versions.node}. Run the tests by 'npm test' or 'npm run test:unit': they bring the Node they need.`,
+  );
   process.exit(2);
 }
 

@@ -8,9 +8,6 @@ export interface InstalledVersion {
   readonly binDirectory: string;
 }
 
-/** The versions that the torture database is tried on. `postgres-versions.sh install` fetches those that are missing. */
-export const TESTED_MAJORS: readonly number[] = [13, 15, 17, 18];
-
 const CACHE = join(import.meta.dirname, '../../.cache/postgresql');
 const SYSTEM = '/usr/lib/postgresql';
 
