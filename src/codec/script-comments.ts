@@ -17,3 +17,9 @@ export function endLine(facts: object): string {
 function asciiJson(value: object): string {
   return JSON.stringify(value).replace(/[\u007f-\uffff]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }
+
+/**
+ * What a dump's head has behind the archive's pre-data section, and its tail before the others: money values travel in the C
+ * locale, whatever `lc_monetary` the database that reads them has.
+ */
+export const AROUND_SECTIONS = { afterPreData: "\nSET lc_monetary = 'C';\n\n", beforeData: 'RESET lc_monetary;\n\n' } as const;

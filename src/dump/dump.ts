@@ -13,7 +13,7 @@ import type { CopyResult } from './copy-unit.ts';
 import { lockError, startLeader, type DumpHooks, type Leader } from './leader.ts';
 import { MemberQueue } from './member-queue.ts';
 import { planCopies } from './plan.ts';
-import { beginLine, endLine } from '../codec/script-comments.ts';
+import { AROUND_SECTIONS, beginLine, endLine } from '../codec/script-comments.ts';
 import { ScriptWriter, type DumpSink } from './script-writer.ts';
 import { sourceError } from './source-error.ts';
 
@@ -123,7 +123,7 @@ async function dumpOnce(parts: DumpParts, options: DumpOptions): Promise<DumpRes
       await writer.script('head', async (take) => {
         await take(Buffer.from(beginLine(facts)));
         await readSections(archiveOptions, ['pre-data'], take);
-        await take(Buffer.from("\nSET lc_monetary = 'C';\n\n"));
+        await take(Buffer.from(AROUND_SECTIONS.afterPreData));
       });
       for (let member = await queue.next(); member; member = await queue.next()) await writer.chunk(member);
       return archive;
@@ -141,7 +141,7 @@ async function dumpOnce(parts: DumpParts, options: DumpOptions): Promise<DumpRes
       largeObjects: { count: leader.largeObjects.unreadable > 0 ? 0 : leader.largeObjects.count },
     };
     await writer.script('tail', async (take) => {
-      await take(Buffer.from('RESET lc_monetary;\n\n'));
+      await take(Buffer.from(AROUND_SECTIONS.beforeData));
       await readSections(archiveOptions, ['data', 'post-data'], take);
       await take(Buffer.from(endLine(ending)));
     });

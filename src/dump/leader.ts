@@ -2,7 +2,8 @@ import type { Client } from 'pg';
 import type { DatabaseProperties, Omission, Requirements, ServerProperties } from '../catalog/manifest.ts';
 import { BackupError } from '../errors.ts';
 import { withClient, type ConnectionOptions } from '../postgres/connection.ts';
-import { readDatabase, readHiddenMappings, readLargeObjects, readRequirements } from './database-facts.ts';
+import { readDatabaseProperties } from '../postgres/database-properties.ts';
+import { readHiddenMappings, readLargeObjects, readRequirements } from './database-facts.ts';
 import { openCopySession } from './copy-session.ts';
 import { sourceError } from './source-error.ts';
 import {
@@ -126,7 +127,7 @@ async function lead(
   await assertUnchanged(connection, found);
   const largeObjects = await readLargeObjects(client);
   const hiddenMappings = await readHiddenMappings(client);
-  const database = await readDatabase(client, server.versionNum);
+  const { properties: database } = (await readDatabaseProperties(client, server.versionNum))!;
   const requires = await readRequirements(client);
   const plainTables = await readPlainTables(client);
   const sequences = await readSequenceNames(client);

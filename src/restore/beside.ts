@@ -2,13 +2,14 @@ import type { Client } from 'pg';
 import type { DatabaseProperties } from '../catalog/manifest.ts';
 import { BackupError, toBackupError } from '../errors.ts';
 import type { ConnectionOptions } from '../postgres/connection.ts';
+import { readDatabaseProperties, type FoundDatabase } from '../postgres/database-properties.ts';
 import { readServerFacts } from '../postgres/server-facts.ts';
 import { applyPrivilegesAndLimits, applySettings, createDatabaseStatement } from './create-database.ts';
 import { dropDatabase } from './drop-database.ts';
 import { checkDatabaseName, keptName, restoringName } from './names.ts';
 import type { PhaseRunner, RunContext } from './phases.ts';
 import { nameDatabase, swapDatabases } from './swap-databases.ts';
-import { readExistingDatabase, readUserObjects, type ExistingDatabase } from './target-database.ts';
+import { readUserObjects } from './user-objects.ts';
 import { withSession } from './session.ts';
 
 export interface BesideOptions {
@@ -27,7 +28,7 @@ export interface RestoreTarget {
   /** `server_version_num` */
   readonly serverVersion: number;
   /** The database that has the name now. */
-  readonly existing?: ExistingDatabase & { readonly empty: boolean };
+  readonly existing?: FoundDatabase & { readonly empty: boolean };
 }
 
 export interface BesideResult<T> {
@@ -51,7 +52,7 @@ export async function inspectTarget(connection: ConnectionOptions, options: Besi
         hint: 'Restore into its primary.',
       });
     }
-    const existing = await readExistingDatabase(client, options.database, serverVersion);
+    const existing = await readDatabaseProperties(client, serverVersion, options.database);
     if (!existing) return { connection: maintenance, serverVersion };
     const objects = await withSession({ ...connection, database: options.database }, readUserObjects);
     if (objects.length > 0 && !options.replace) {

@@ -1,9 +1,6 @@
 import { createHash } from 'node:crypto';
 import { BEGIN_PREFIX, END_PREFIX } from '../codec/script-comments.ts';
 
-/** What a dump's head has behind the archive's pre-data section, and its tail before and behind the others. */
-export const AROUND_SECTIONS = { afterPreData: "\nSET lc_monetary = 'C';\n\n", beforeData: 'RESET lc_monetary;\n\n' } as const;
-
 /** The facts in the first line of the head, and where the rest of the text begins; `undefined` when that line is not there. */
 export function readBegin(text: Buffer): { readonly facts: unknown; readonly restAt: number } | undefined {
   const end = text.indexOf(0x0a);

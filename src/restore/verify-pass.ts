@@ -1,4 +1,5 @@
 import { createHash, hash } from 'node:crypto';
+import { AROUND_SECTIONS } from '../codec/script-comments.ts';
 import { readMemberHeader } from '../codec/member.ts';
 import { addDigests, EMPTY_DIGEST } from '../codec/row-digest.ts';
 import type { Manifest, MemberEntry } from '../catalog/manifest.ts';
@@ -8,7 +9,7 @@ import { openBytes } from './byte-stream.ts';
 import { decodeInBackground } from './decode.ts';
 import { describeMember } from './describe-member.ts';
 import { createRowTally, type Tally } from './row-tally.ts';
-import { AROUND_SECTIONS, createScriptHash, readBegin, readEnd } from './script-text.ts';
+import { createScriptHash, readBegin, readEnd } from './script-text.ts';
 
 /** What one reading of every byte of a dump found. Lists of problems are empty when there are none. */
 export interface PassFindings {
