@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
@@ -61,9 +62,9 @@ export function describeTorture(major: number, ways: readonly Way[]): void {
     let reference: string;
 
     beforeAll(async () => {
-      const pgbench = startPgbench(binDirectory, source);
+      const writers = startPgbench(binDirectory, source, major);
       try {
-        await untilHistoryIsLonger(source, 0);
+        await writers.wrote(0);
         let script = '';
         const hooks = {
           async afterLocks({ snapshot }: { snapshot: string }): Promise<void> {
@@ -71,14 +72,12 @@ export function describeTorture(major: number, ways: readonly Way[]): void {
           },
         };
         ({ key, manifest } = await makeBackup(source, server.programs, [storage], { codec, workers, hooks }));
-        // Rows were written while the snapshot was held, or this would not end.
-        await untilHistoryIsLonger(source, manifest.tables.find((table) => table.name === 'pgbench_history')!.rows);
+        await writers.wrote(manifest.tables.find((table) => table.name === 'pgbench_history')!.rows);
         const into = await createEmptyDatabase(server.connection, name('reference'));
         await restoreScript(binDirectory, script, into);
         reference = await dumpText(binDirectory, into);
       } finally {
-        pgbench.kill('SIGTERM');
-        await once(pgbench, 'exit');
+        await writers.stop();
       }
     });
 
@@ -118,21 +117,36 @@ export function describeTorture(major: number, ways: readonly Way[]): void {
   });
 }
 
-function startPgbench(binDirectory: string, source: ConnectionOptions): ReturnType<typeof spawn> {
-  return spawn(join(binDirectory, 'pgbench'), ['-n', '-c', '2', '-R', '100', '-T', '3600'], {
-    env: { PATH: '/usr/bin:/bin', LC_ALL: 'C', ...writingEnvironment(source) },
-    stdio: 'ignore',
-  });
+interface Writers {
+  /** Waits until more than so many transactions are in the history; throws when pgbench has ended. */
+  wrote(transactions: number): Promise<void>;
+  stop(): Promise<void>;
 }
 
-async function untilHistoryIsLonger(source: ConnectionOptions, rows: number): Promise<void> {
-  await withClient(source, async (client) => {
-    for (;;) {
-      const result = await client.query<{ n: number }>('SELECT count(*)::int AS n FROM public.pgbench_history');
-      if (result.rows[0]!.n > rows) return;
-      await sleep(20);
-    }
+function startPgbench(binDirectory: string, source: ConnectionOptions, major: number): Writers {
+  const child = spawn(join(binDirectory, 'pgbench'), ['-n', '-c', '2', '-R', '100', '-T', '3600'], {
+    env: { PATH: '/usr/bin:/bin', LC_ALL: 'C', ...writingEnvironment(source, major) },
+    stdio: ['ignore', 'ignore', 'pipe'],
   });
+  let ended = false;
+  const ending = once(child, 'exit').then(() => (ended = true));
+  const messages = text(child.stderr);
+  return {
+    async wrote(transactions) {
+      await withClient(source, async (client) => {
+        for (;;) {
+          const { rows } = await client.query<{ n: number }>('SELECT count(*)::int AS n FROM public.pgbench_history');
+          if (rows[0]!.n > transactions) return;
+          if (ended) throw new Error(`pgbench ended: ${await messages}`);
+          await sleep(20);
+        }
+      });
+    },
+    async stop() {
+      child.kill('SIGTERM');
+      await ending;
+    },
+  };
 }
 
 /** What `pg_dump` does not say of a database: owner, privileges, settings, comment, encoding and locale. */
@@ -141,7 +155,7 @@ async function databaseProperties(server: TestServer, database: string): Promise
     'postgres',
     `SELECT pg_get_userbyid(datdba) AS owner, datacl::text AS acl, pg_encoding_to_char(encoding) AS encoding, datcollate, datctype, datconnlimit,
             shobj_description(d.oid, 'pg_database') AS comment,
-            (SELECT json_agg(json_build_array(setrole::regrole::text, setconfig) ORDER BY setrole::regrole::text) FROM pg_db_role_setting WHERE setdatabase = d.oid) AS settings
+            (SELECT json_agg(json_build_array(setrole::regrole::text, ARRAY(SELECT unnest(setconfig) ORDER BY 1)) ORDER BY setrole::regrole::text) FROM pg_db_role_setting WHERE setdatabase = d.oid) AS settings
        FROM pg_database d WHERE datname = '${database}'`,
   );
 }

@@ -55,7 +55,7 @@ export async function loadTorture(
 
   await runSqlFile(server, binDirectory, join(FOLDER, 'roles.sql'));
   for (const file of files) await runSqlFile(connection, binDirectory, join(FOLDER, `${file}.sql`));
-  if (options.pgbenchScale !== undefined) await initializePgbench(connection, binDirectory, options.pgbenchScale);
+  if (options.pgbenchScale !== undefined) await initializePgbench(connection, binDirectory, major, options.pgbenchScale);
   for (const file of LAST_FILES) await runSqlFile(connection, binDirectory, join(FOLDER, `${file}.sql`));
   if (options.settings !== false) await applySettings(server, databaseName, major);
   return { connection, left };
@@ -72,19 +72,29 @@ export async function runSqlFile(connection: ConnectionOptions, binDirectory: st
   });
 }
 
-/** An environment in which a program of PostgreSQL may write, whatever {@link applySettings} has set. */
-export function writingEnvironment(connection: ConnectionOptions): Record<string, string> {
-  const options = [
-    'default_transaction_read_only=off',
-    'search_path=public',
-    'statement_timeout=0',
-    'default_transaction_isolation=read\\ committed',
-  ];
-  return { ...libpqEnvironment(connection), PGOPTIONS: options.map((option) => `-c ${option}`).join(' ') };
+/** An environment in which a program of PostgreSQL may write and take its time, whatever {@link applySettings} has set. */
+export function writingEnvironment(connection: ConnectionOptions, major: number): Record<string, string> {
+  const settings = {
+    default_transaction_read_only: 'off',
+    default_transaction_isolation: 'read\\ committed',
+    search_path: 'public',
+    statement_timeout: '0',
+    idle_in_transaction_session_timeout: '0',
+    ...(major >= 17 && { transaction_timeout: '0' }),
+  };
+  const options = Object.entries(settings).map(([name, value]) => `-c ${name}=${value}`);
+  return { ...libpqEnvironment(connection), PGOPTIONS: options.join(' ') };
 }
 
-async function initializePgbench(connection: ConnectionOptions, binDirectory: string, scale: number): Promise<void> {
-  await runProgram(join(binDirectory, 'pgbench'), ['-i', '-q', '-s', String(scale)], { env: writingEnvironment(connection) });
+async function initializePgbench(
+  connection: ConnectionOptions,
+  binDirectory: string,
+  major: number,
+  scale: number,
+): Promise<void> {
+  await runProgram(join(binDirectory, 'pgbench'), ['-i', '-q', '-s', String(scale)], {
+    env: writingEnvironment(connection, major),
+  });
 }
 
 /**
