@@ -6,7 +6,7 @@ import type { BackupWatch } from './jobs/backup-parts.ts';
 import type { ConnectionOptions } from './postgres/connection.ts';
 import { findPrograms, type ClientPrograms } from './postgres/programs.ts';
 import { LOGS, type ReportPlace } from './report/report-file.ts';
-import { createDiskStorage, type DiskStorage } from './storage/disk.ts';
+import { createDiskStorage } from './storage/disk.ts';
 import { DEFAULT_RETRIES, withRetries, type RetryPolicy } from './storage/retrying.ts';
 import { createS3Storage } from './storage/s3.ts';
 import type { Storage } from './storage/storage.ts';
@@ -46,7 +46,7 @@ export function assemble(config: Config, options: AssembleOptions = {}): Parts {
   const targets: readonly Storage[] = [...(spool ? [spool] : []), ...others];
   const { connection } = config.source;
   const version = ownVersion();
-  const reports = reportPlaces(config, spool, others);
+  const reports = reportPlaces(config, others, decorate);
   const programsFor = (serverMajor: number) => findPrograms({ serverMajor, ...config.programs });
 
   return {
@@ -77,13 +77,19 @@ export function assemble(config: Config, options: AssembleOptions = {}): Parts {
 }
 
 /** The configured folder first; the other targets only so that a run never goes without a report. */
-function reportPlaces({ paths, targets }: Config, spool: DiskStorage | undefined, others: readonly Storage[]): ReportPlace[] {
+function reportPlaces(
+  { paths, targets }: Config,
+  others: readonly Storage[],
+  decorate: (target: Storage) => Storage,
+): ReportPlace[] {
   const elsewhere = others.map((storage) => ({ storage, prefix: LOGS }));
+  // Auditors read them under accounts of their own.
+  const folder = (root: string) => decorate(createDiskStorage({ name: 'reports', root, readable: true }));
   // The default is below the backup directory, which must exist, while its `logs` is made when needed.
-  if (spool && targets.local && paths.reports === join(targets.local.directory, 'logs')) {
-    return [{ storage: spool, prefix: LOGS }, ...elsewhere];
+  if (targets.local && paths.reports === join(targets.local.directory, 'logs')) {
+    return [{ storage: folder(targets.local.directory), prefix: LOGS }, ...elsewhere];
   }
-  return [{ storage: createDiskStorage({ name: 'reports', root: paths.reports }), prefix: '' }, ...elsewhere];
+  return [{ storage: folder(paths.reports), prefix: '' }, ...elsewhere];
 }
 
 function ownVersion(): string {

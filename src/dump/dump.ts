@@ -52,9 +52,9 @@ export interface DumpProgress {
   readonly tables: number;
 }
 
-/** The manifest but for what only storage knows; `file.name` and `side` are the job's. */
+/** The manifest but for what only storage knows: names, side files, copies and the file's SHA-256. */
 export type DumpResult = Omit<Manifest, 'copies' | 'side' | 'file'> & {
-  readonly file: Omit<Manifest['file'], 'name'>;
+  readonly file: Pick<Manifest['file'], 'bytes' | 'rawBytes'>;
 };
 
 const CHUNK_BYTES = 8 * 1024 * 1024;
@@ -157,7 +157,7 @@ async function dumpOnce(parts: DumpParts, options: DumpOptions): Promise<DumpRes
         finishedAt: parts.clock.now().toISOString(),
         dumpSeconds: (parts.clock.monotonic() - began) / 1000,
       },
-      file: { bytes: writer.bytes, rawBytes: writer.rawBytes, sha256: writer.finish() },
+      file: { bytes: writer.bytes, rawBytes: writer.rawBytes },
       members: writer.members,
     };
   } catch (error) {

@@ -1,4 +1,4 @@
-import { createHash, hash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { MemberEntry } from '../catalog/manifest.ts';
 import type { CodecName } from '../codec/codec.ts';
 import { encodeMember, type MemberKind } from '../codec/member.ts';
@@ -13,13 +13,12 @@ export interface DumpSink {
 /** Raw bytes of head and tail in one member. */
 const SCRIPT_MEMBER_BYTES = 8 * 1024 * 1024;
 
-/** Appends members to the sink, hashes the file and keeps the index. One call at a time. */
+/** Appends members to the sink and keeps the index. One call at a time. */
 export class ScriptWriter {
   readonly members: MemberEntry[] = [];
   readonly #sink: DumpSink;
   readonly #codec: CodecName;
   readonly #level: number;
-  readonly #hash = createHash('sha256');
   #offset = 0;
   #rawBytes = 0;
 
@@ -36,11 +35,6 @@ export class ScriptWriter {
 
   get rawBytes(): number {
     return this.#rawBytes;
-  }
-
-  /** SHA-256 (hex) of the file; ends the writing. */
-  finish(): string {
-    return this.#hash.digest('hex');
   }
 
   async chunk({ table, bytes, rawLength, rows, continues, sha256 }: CopiedMember): Promise<void> {
@@ -90,7 +84,6 @@ export class ScriptWriter {
   }
 
   async #append(bytes: Uint8Array, entry: MemberEntry): Promise<void> {
-    this.#hash.update(bytes);
     this.members.push(entry);
     this.#offset += bytes.length;
     this.#rawBytes += entry.rawLength;

@@ -2,7 +2,7 @@ import { gzipSync } from 'node:zlib';
 import { createHash } from 'node:crypto';
 import { dumpKey, SIDE } from '../catalog/names.ts';
 import { serializeManifest } from '../catalog/manifest-file.ts';
-import type { FileProperties, Omission } from '../catalog/manifest.ts';
+import type { CopyEntry, FileProperties, Omission } from '../catalog/manifest.ts';
 import { dumpDatabase, type DumpResult } from '../dump/dump.ts';
 import { readGlobals } from '../dump/globals.ts';
 import type { BackupError } from '../errors.ts';
@@ -94,7 +94,10 @@ export async function makeDump(parts: NightlyBackupParts, context: JobContext, t
         ]),
       ),
     ) as { toc: FileProperties; globals?: FileProperties };
-    const manifest = { ...result, outcome, omitted, file: { name: name(''), ...result.file }, side } as const;
+    const manifest = (copies: readonly CopyEntry[]) => {
+      const file = { name: name(''), ...result.file, sha256: write.sha256 };
+      return serializeManifest({ ...result, outcome, omitted, file, side, copies });
+    };
     return {
       result,
       outcome,
@@ -102,7 +105,7 @@ export async function makeDump(parts: NightlyBackupParts, context: JobContext, t
       sideBytes: { toc: side.toc.bytes, ...(side.globals && { globals: side.globals.bytes }) },
       store: new StoreBackup({
         ...{ key, write, sides, targets, spool, clock, signal },
-        manifest: (copies) => serializeManifest({ ...manifest, copies }),
+        manifest,
       }),
       discard,
     };

@@ -22,22 +22,31 @@ export async function checkRoot(root: string): Promise<void> {
   });
 }
 
-/** Creates `folder`, with what is missing between it and `root`, durably and with mode 0700. `root` itself must exist. */
-export async function createFolders(root: string, folder: string): Promise<void> {
+/** Who may read what is created: the account of the backup only, or everybody on the machine (reports, for auditors). */
+export interface Modes {
+  readonly file: number;
+  readonly folder: number;
+}
+
+export const PRIVATE: Modes = { file: 0o600, folder: 0o700 };
+export const READABLE: Modes = { file: 0o644, folder: 0o755 };
+
+/** Creates `folder`, with what is missing between it and `root`, durably and with `mode`. `root` itself must exist. */
+export async function createFolders(root: string, folder: string, mode: number): Promise<void> {
   await checkRoot(root);
   // One by one: Node's recursive mkdir reports a read-only file system as a missing folder.
   let path = root;
   for (const name of relative(root, folder).split(sep).filter(Boolean)) {
     const parent = path;
     path = join(parent, name);
-    if (await created(path)) await syncFolder(parent);
+    if (await created(path, mode)) await syncFolder(parent);
   }
 }
 
-async function created(path: string): Promise<boolean> {
+async function created(path: string, mode: number): Promise<boolean> {
   return onDisk('create', path, async () => {
     try {
-      await mkdir(path, { mode: 0o700 });
+      await mkdir(path, { mode });
       return true;
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;

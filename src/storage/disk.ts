@@ -4,7 +4,7 @@ import { dirname, join, resolve } from 'node:path';
 import { BackupError } from '../errors.ts';
 import { abortable } from './abortable.ts';
 import { onDisk } from './disk-error.ts';
-import { checkRoot, syncFolder } from './disk-folder.ts';
+import { checkRoot, PRIVATE, READABLE, syncFolder } from './disk-folder.ts';
 import type { ByteRange, Leftover, ObjectInfo, Storage } from './storage.ts';
 import { checkKey, compareKeys, isTemporary, temporaryKey } from './storage-key.ts';
 import { createTemporaryFile, type TemporaryFile } from './temporary-file.ts';
@@ -15,6 +15,8 @@ export interface DiskStorageOptions {
   readonly name: string;
   /** The backup directory. It must exist; folders below it are created as needed. */
   readonly root: string;
+  /** Whether others on the machine may read what is stored: for reports. Dumps are for the backup's account only. */
+  readonly readable?: boolean;
 }
 
 /** A target on a file system. What it adds to {@link Storage} lets others read a file while it is being written. */
@@ -26,8 +28,9 @@ export interface DiskStorage extends Storage {
 
 export function createDiskStorage(options: DiskStorageOptions): DiskStorage {
   const root = resolve(options.root);
+  const modes = options.readable === true ? READABLE : PRIVATE;
   const pathOf = (key: string) => join(root, checkKey(key));
-  const begin = (key: string) => createTemporaryFile(root, pathOf(temporaryKey(checkKey(key))), pathOf(key));
+  const begin = (key: string) => createTemporaryFile(root, pathOf(temporaryKey(checkKey(key))), pathOf(key), modes);
 
   return {
     name: options.name,

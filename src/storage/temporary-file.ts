@@ -1,7 +1,7 @@
 import { open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { onDisk } from './disk-error.ts';
-import { createFolders, syncFolder } from './disk-folder.ts';
+import { createFolders, syncFolder, type Modes } from './disk-folder.ts';
 
 /** A file under a temporary name that gets its real name only when it is whole and durable. */
 export interface TemporaryFile {
@@ -20,11 +20,11 @@ export interface TemporaryFile {
   close(): Promise<void>;
 }
 
-/** Creates `path`, with mode 0600 and its folders below `root` with 0700, for what will be `finalPath` in the same folder. */
-export async function createTemporaryFile(root: string, path: string, finalPath: string): Promise<TemporaryFile> {
+/** Creates `path`, and its folders below `root`, for what will be `finalPath` in the same folder. */
+export async function createTemporaryFile(root: string, path: string, finalPath: string, modes: Modes): Promise<TemporaryFile> {
   const folder = dirname(path);
-  await createFolders(root, folder);
-  const handle = await onDisk('create', path, () => open(path, 'wx+', 0o600));
+  await createFolders(root, folder, modes.folder);
+  const handle = await onDisk('create', path, () => open(path, 'wx+', modes.file));
   let length = 0;
   let published = false;
 

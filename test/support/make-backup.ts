@@ -63,7 +63,7 @@ export async function makeBackup(
     const name = key.slice(key.lastIndexOf('/') + 1);
     const manifest: Manifest = {
       ...result,
-      file: { name, ...result.file },
+      file: { ...result.file, ...properties(name, dump) },
       side: { toc: properties(name + SIDE.toc, toc), globals: properties(name + SIDE.globals, globals) },
       copies: [],
     };

@@ -40,6 +40,11 @@ test('files are for the owner only, and so are the folders it creates', async ()
   expect(await mode(join(root, 'full/deep/x'))).toBe('600');
   expect(await mode(join(root, 'full'))).toBe('700');
   expect(await mode(join(root, 'full/deep'))).toBe('700');
+
+  // Reports are for auditors with accounts of their own.
+  const reports = createDiskStorage({ name: 'reports', root, readable: true });
+  await reports.put('logs/report.json', bytesContent(Buffer.from('{}')));
+  expect([await mode(join(root, 'logs/report.json')), await mode(join(root, 'logs'))]).toEqual(['644', '755']);
 });
 
 test('the file being written is hidden under a temporary name in the same folder', async () => {
