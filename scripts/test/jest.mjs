@@ -9,7 +9,7 @@ const NODE_OPTIONS = ['--experimental-vm-modules', '--disable-warning=Experiment
 const REASON = /^\s*not run: (.*)$/;
 
 /** jest names a file when it is done, and those that failed once more at the end. */
-const FILE = /^(PASS|FAIL) (?:\w+ )?(test\/\S+)/;
+const FILE = /^(PASS|FAIL) (?:\w+ )?(test\/\S+)(.*)/;
 
 /** One jest project, told by the JSON that jest writes; its own output only shows which file is done. */
 export async function runJest(section, patterns) {
@@ -25,10 +25,10 @@ export async function runJest(section, patterns) {
       nodeOptions: NODE_OPTIONS,
       minutes: 14,
       onLine(line) {
-        const [, verdict, file] = FILE.exec(line) ?? [];
+        const [, verdict, file, duration] = FILE.exec(line) ?? [];
         if (file !== undefined && !shown.has(file)) {
           shown.add(file);
-          console.log(`${verdict === 'PASS' ? 'pass' : 'FAIL'}  ${file}`);
+          console.log(`${verdict === 'PASS' ? 'pass' : 'FAIL'}  ${file}${duration}`);
         }
         const reason = REASON.exec(line)?.[1];
         if (reason !== undefined) reasons.add(reason);
