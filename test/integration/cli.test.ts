@@ -1,4 +1,4 @@
-import { chmod, copyFile, mkdir, mkdtemp, readdir, readFile, rename, rm, truncate, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, mkdtemp, readdir, readFile, rename, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
@@ -9,6 +9,7 @@ import { startThrowAwayServer, type ThrowAwayServer } from '../../src/postgres/t
 import { backupReportSchema } from '../../src/report/backup-report-schema.ts';
 import { backupManager, sourceSettings, type Ended } from '../support/command.ts';
 import { installedVersions } from '../support/postgres-versions.ts';
+import { testWithMounts, withMount } from '../support/mounting.ts';
 
 let server: ThrowAwayServer;
 let folder: string;
@@ -244,15 +245,15 @@ describe('What is wrong on the command line or in the settings is said clearly, 
     expect(await readFile(file, 'utf8')).toBe('x');
   });
 
-  test('the backup directory cannot be written to', async () => {
-    if (process.getuid?.() === 0) {
-      console.warn('not tried: root may write to any folder; the storage contract tries a read-only file system');
-      return;
-    }
-    const locked = join(folder, 'locked');
-    await mkdir(locked);
-    await chmod(locked, 0o500);
-    expect(await failing(['create-backup'], { BACKUP_DIR: locked })).toMatchObject({ status: 20 });
+  testWithMounts('the backup directory cannot be written to', async () => {
+    const readOnly = join(folder, 'read-only');
+    await withMount(readOnly, 'ro', async () => {
+      expectBlock(await failing(['create-backup'], { BACKUP_DIR: readOnly }), {
+        status: 20,
+        code: 'STORAGE_READ_ONLY',
+        says: /read-only/,
+      });
+    });
   });
 
   test('a label that nobody knows', async () => {

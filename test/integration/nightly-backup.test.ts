@@ -1,4 +1,3 @@
-import { spawnSync } from 'node:child_process';
 import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -22,6 +21,7 @@ import { createMemoryStorage } from '../../src/storage/memory.ts';
 import type { Storage } from '../../src/storage/storage.ts';
 import { installedVersions } from '../support/postgres-versions.ts';
 import { quietContext } from '../support/restore-context.ts';
+import { testWithMounts, withMount } from '../support/mounting.ts';
 
 const { binDirectory } = installedVersions().find(({ major }) => major >= 15)!;
 const fitsSchema = new Ajv({ strict: false, validateFormats: false, allErrors: true }).compile(backupReportSchema);
@@ -249,48 +249,42 @@ describe('The nightly backup', () => {
       small = createDiskStorage({ name: 'local', root: disk });
     });
 
-    afterEach(() => void spawnSync('umount', ['-l', disk]));
-
-    /** Whether there is one now; says why not. */
-    function mounted(options: string): boolean {
-      if (spawnSync('mount', ['-t', 'tmpfs', '-o', options, 'tmpfs', disk]).status === 0) return true;
-      console.warn('not tried: only root may mount a file system, and not in every container');
-      return false;
-    }
-
     const made = (others: Storage[]) =>
       parts({ targets: [small, ...others], spool: small, reports: [{ storage: local, prefix: LOGS }] });
 
-    test('that fills half-way goes on with the other target, and the local one is left clean', async () => {
-      if (!mounted('size=400k')) return;
-      const s3 = createMemoryStorage({ name: 's3' });
-      const { outcome, summary } = await run(made([s3]));
-      expect(outcome).toBe('incomplete');
-      expect(summary.targets).toMatchObject([
-        { target: 'local', state: 'failed', error: { code: 'STORAGE_FULL' } },
-        { target: 's3', state: 'stored' },
-      ]);
-      expect(await keysOf(s3)).toEqual(WHOLE);
-      expect((await listBackups([s3])).backups).toMatchObject([{ state: 'complete' }]);
-      expect((await readdir(disk, { recursive: true })).filter((name) => name.endsWith('.partial'))).toEqual([]);
-    });
-
-    test('that fills half-way and is the only target fails, and leaves nothing of the dump', async () => {
-      if (!mounted('size=400k')) return;
-      const { outcome, exitStatus, summary } = await run(made([]));
-      expect({ outcome, exitStatus, code: summary.error?.code }).toEqual({
-        outcome: 'failure',
-        exitStatus: 20,
-        code: 'STORAGE_FULL',
+    testWithMounts('that fills half-way goes on with the other target, and the local one is left clean', async () => {
+      await withMount(disk, 'size=400k', async () => {
+        const s3 = createMemoryStorage({ name: 's3' });
+        const { outcome, summary } = await run(made([s3]));
+        expect(outcome).toBe('incomplete');
+        expect(summary.targets).toMatchObject([
+          { target: 'local', state: 'failed', error: { code: 'STORAGE_FULL' } },
+          { target: 's3', state: 'stored' },
+        ]);
+        expect(await keysOf(s3)).toEqual(WHOLE);
+        expect((await listBackups([s3])).backups).toMatchObject([{ state: 'complete' }]);
+        expect((await readdir(disk, { recursive: true })).filter((name) => name.endsWith('.partial'))).toEqual([]);
       });
-      expect((await readdir(disk, { recursive: true })).filter((name) => /partial|sql/.test(name))).toEqual([]);
     });
 
-    test('that is read-only fails before anything is done', async () => {
-      if (!mounted('ro')) return;
-      const { outcome, summary } = await run(made([]));
-      expect({ outcome, code: summary.error?.code }).toEqual({ outcome: 'failure', code: 'STORAGE_READ_ONLY' });
-      expect(summary.phases).toMatchObject([{ name: 'check targets', outcome: 'failed' }]);
+    testWithMounts('that fills half-way and is the only target fails, and leaves nothing of the dump', async () => {
+      await withMount(disk, 'size=400k', async () => {
+        const { outcome, exitStatus, summary } = await run(made([]));
+        expect({ outcome, exitStatus, code: summary.error?.code }).toEqual({
+          outcome: 'failure',
+          exitStatus: 20,
+          code: 'STORAGE_FULL',
+        });
+        expect((await readdir(disk, { recursive: true })).filter((name) => /partial|sql/.test(name))).toEqual([]);
+      });
+    });
+
+    testWithMounts('that is read-only fails before anything is done', async () => {
+      await withMount(disk, 'ro', async () => {
+        const { outcome, summary } = await run(made([]));
+        expect({ outcome, code: summary.error?.code }).toEqual({ outcome: 'failure', code: 'STORAGE_READ_ONLY' });
+        expect(summary.phases).toMatchObject([{ name: 'check targets', outcome: 'failed' }]);
+      });
     });
   });
 

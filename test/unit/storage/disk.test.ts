@@ -1,5 +1,4 @@
-import { spawnSync } from 'node:child_process';
-import { mkdir, mkdtemp, readdir, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readdir, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
@@ -9,9 +8,11 @@ import { diskError } from '../../../src/storage/disk-error.ts';
 import { startReplicatedWrite } from '../../../src/storage/replicated-write.ts';
 import { createMemoryStorage } from '../../../src/storage/memory.ts';
 import { collect, keysOf, patternContent, pattern } from '../../support/content.ts';
+import { testWithMounts, withMount } from '../../support/mounting.ts';
 
 const MIB = 1024 * 1024;
 const isRoot = process.getuid?.() === 0;
+const NOBODY = 65_534;
 
 let root: string;
 let disk: DiskStorage;
@@ -22,18 +23,6 @@ beforeEach(async () => {
 afterEach(() => rm(root, { recursive: true }));
 
 const mode = async (path: string) => ((await stat(path)).mode & 0o777).toString(8);
-
-/** Runs `body` with a small file system mounted at `folder`; resolves to false where that is not allowed. */
-async function withMount(folder: string, options: string, body: () => Promise<void>): Promise<boolean> {
-  await mkdir(folder, { recursive: true });
-  if (spawnSync('mount', ['-t', 'tmpfs', '-o', options, 'tmpfs', folder]).status !== 0) return false;
-  try {
-    await body();
-  } finally {
-    spawnSync('umount', ['--lazy', folder]);
-  }
-  return true;
-}
 
 test('files are for the owner only, and so are the folders it creates', async () => {
   await disk.put('full/deep/x', bytesContent(Buffer.from('x')));
@@ -119,29 +108,30 @@ describe('errors a person can act on', () => {
   });
 
   test('a directory without write permission', async () => {
-    if (isRoot) {
-      // Root may write anywhere; a read-only file system below stands for it.
-      return;
+    const locked = join(root, 'locked');
+    await mkdir(locked, { mode: 0o555 });
+    await chmod(root, 0o755);
+    // Root may write anywhere, so it steps down for a moment.
+    if (isRoot) process.seteuid!(NOBODY);
+    try {
+      await expect(createDiskStorage({ name: 'local', root: locked }).probe()).rejects.toMatchObject({ code: 'STORAGE_DENIED' });
+    } finally {
+      if (isRoot) process.seteuid!(0);
     }
-    await mkdir(join(root, 'locked'), { mode: 0o500 });
-    await expect(createDiskStorage({ name: 'local', root: join(root, 'locked') }).probe()).rejects.toMatchObject({
-      code: 'STORAGE_DENIED',
-    });
   });
 
-  test('a read-only file system', async () => {
+  testWithMounts('a read-only file system', async () => {
     const folder = join(root, 'mounted');
-    const mounted = await withMount(folder, 'size=1m,ro', async () => {
+    await withMount(folder, 'size=1m,ro', async () => {
       const readOnly = createDiskStorage({ name: 'local', root: folder });
       await expect(readOnly.probe()).rejects.toMatchObject({ code: 'STORAGE_READ_ONLY' });
       await expect(readOnly.put('full/x', bytesContent(Buffer.from('x')))).rejects.toMatchObject({ code: 'STORAGE_READ_ONLY' });
     });
-    if (!mounted) console.warn('not tested: a read-only file system (mounting one is not allowed here)');
   });
 
-  test('a file system that fills up: the put fails and gives the space back', async () => {
+  testWithMounts('a file system that fills up: the put fails and gives the space back', async () => {
     const folder = join(root, 'mounted');
-    const mounted = await withMount(folder, 'size=2m', async () => {
+    await withMount(folder, 'size=2m', async () => {
       const small = createDiskStorage({ name: 'local', root: folder });
       await expect(small.put('full/x', patternContent(3 * MIB))).rejects.toMatchObject({
         code: 'STORAGE_FULL',
@@ -150,24 +140,25 @@ describe('errors a person can act on', () => {
       expect(await readdir(join(folder, 'full'))).toEqual([]);
       await small.put('full/y', patternContent(MIB));
     });
-    if (!mounted) console.warn('not tested: a full file system (mounting one is not allowed here)');
   });
 
-  test('a file system that fills up half-way through a replicated write: the other target gets everything', async () => {
-    const folder = join(root, 'mounted');
-    const mounted = await withMount(folder, 'size=2m', async () => {
-      const small = createDiskStorage({ name: 'local', root: folder });
-      const other = createMemoryStorage({ name: 'other' });
-      const write = startReplicatedWrite({ key: 'full/x', targets: [other], spool: small });
-      // Pieces that do not divide the space: the last write to the disk succeeds in part.
-      for (let at = 0; at < 5_000_000; at += 500_000) await write.append(pattern(at, 500_000));
-      expect(await write.commit()).toMatchObject([
-        { ok: false, error: { code: 'STORAGE_FULL' } },
-        { target: 'other', ok: true },
-      ]);
-      expect((await collect(other.get('full/x'))).equals(pattern(0, 5_000_000))).toBe(true);
-      expect(await readdir(join(folder, 'full'))).toEqual([]);
-    });
-    if (!mounted) console.warn('not tested: a full file system (mounting one is not allowed here)');
-  });
+  testWithMounts(
+    'a file system that fills up half-way through a replicated write: the other target gets everything',
+    async () => {
+      const folder = join(root, 'mounted');
+      await withMount(folder, 'size=2m', async () => {
+        const small = createDiskStorage({ name: 'local', root: folder });
+        const other = createMemoryStorage({ name: 'other' });
+        const write = startReplicatedWrite({ key: 'full/x', targets: [other], spool: small });
+        // Pieces that do not divide the space: the last write to the disk succeeds in part.
+        for (let at = 0; at < 5_000_000; at += 500_000) await write.append(pattern(at, 500_000));
+        expect(await write.commit()).toMatchObject([
+          { ok: false, error: { code: 'STORAGE_FULL' } },
+          { target: 'other', ok: true },
+        ]);
+        expect((await collect(other.get('full/x'))).equals(pattern(0, 5_000_000))).toBe(true);
+        expect(await readdir(join(folder, 'full'))).toEqual([]);
+      });
+    },
+  );
 });
