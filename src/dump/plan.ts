@@ -19,7 +19,7 @@ const SMALL = 1024 * 1024;
 const BATCH_UNITS = 64;
 
 /**
- * Splits the work into batches, largest first, so that the workers end together. A unit is a table or, of a large one, a
+ * Splits the work into batches, large ones first, so that the workers end together. A unit is a table or, of a large one, a
  * range of its pages; a batch is one large unit or several small ones.
  */
 export function planCopies(tables: readonly SourceTable[], options: PlanOptions): CopyUnit[][] {
@@ -28,14 +28,13 @@ export function planCopies(tables: readonly SourceTable[], options: PlanOptions)
   const units = tables
     .flatMap((table, index) => unitsOf(table, index, target, options))
     .sort((a, b) => b.weight - a.weight || a.table - b.table);
-  const batches: CopyUnit[][] = [];
+  const batches: CopyUnit[][] = alternate(
+    units.filter((unit) => unit.weight >= SMALL),
+    options.workers,
+  ).map((unit) => [unit]);
   let small: CopyUnit[] = [];
   let smallBytes = 0;
-  for (const unit of units) {
-    if (unit.weight >= SMALL) {
-      batches.push([unit]);
-      continue;
-    }
+  for (const unit of units.filter((each) => each.weight < SMALL)) {
     small.push(unit);
     smallBytes += unit.weight;
     if (small.length === BATCH_UNITS || smallBytes >= 4 * SMALL) {
@@ -46,6 +45,31 @@ export function planCopies(tables: readonly SourceTable[], options: PlanOptions)
   }
   if (small.length > 0) batches.push(small);
   return batches;
+}
+
+/**
+ * Orders large units so that neighbours are of different tables where that can be had, the table with the most left first.
+ * A restore loads the chunks in about this order, and two sessions that extend one table wait for each other.
+ */
+function alternate(units: readonly CopyUnit[], workers: number): CopyUnit[] {
+  const left = new Map<number, { weight: number; units: CopyUnit[] }>();
+  for (const unit of units) {
+    const table = left.get(unit.table) ?? { weight: 0, units: [] };
+    table.weight += unit.weight;
+    table.units.push(unit);
+    left.set(unit.table, table);
+  }
+  const ordered: CopyUnit[] = [];
+  while (left.size > 0) {
+    const recent = ordered.slice(Math.max(0, ordered.length - workers + 1)).map((unit) => unit.table);
+    const tables = [...left].sort(([, a], [, b]) => b.weight - a.weight);
+    const [table, rest] = tables.find(([candidate]) => !recent.includes(candidate)) ?? tables[0]!;
+    const unit = rest.units.shift()!;
+    rest.weight -= unit.weight;
+    if (rest.units.length === 0) left.delete(table);
+    ordered.push(unit);
+  }
+  return ordered;
 }
 
 function unitsOf(table: SourceTable, index: number, target: number, options: PlanOptions): CopyUnit[] {

@@ -32,6 +32,7 @@ export async function loadRows(
   const statements = new Map<number, string>();
   const loaded = new Map<string, number>();
   const clients: Client[] = [];
+  const busy = new TablesInUse();
   const close = (): void => clients.forEach((client) => client.connection.stream.destroy());
   let failure: { readonly error: unknown } | undefined;
   const fail = (error: unknown): void => {
@@ -46,7 +47,7 @@ export async function loadRows(
     const client = await openLoader(connection);
     clients.push(client);
     if (failure) throw failure.error;
-    await loadUntilEmpty(queue, async (run) => {
+    await loadUntilEmpty(queue, busy, async (run) => {
       const table = manifest.tables[run.table];
       if (!table)
         throw new BackupError('BACKUP_DAMAGED', `A chunk belongs to table ${run.table}, which the manifest does not have.`);
@@ -70,13 +71,38 @@ export async function loadRows(
   return checkRows(manifest, loaded);
 }
 
-async function loadUntilEmpty(queue: RunQueue, load: (run: Run) => Promise<void>): Promise<void> {
-  let next = queue.next();
+/** Which tables the loaders have blocks of, loading or waiting to be loaded. */
+class TablesInUse {
+  readonly #loaders = new Map<object, number[]>();
+
+  /** Whether another loader than this one has the table. */
+  byOthers(loader: object, table: number): boolean {
+    return [...this.#loaders].some(([other, tables]) => other !== loader && tables.includes(table));
+  }
+
+  take(loader: object, table: number): void {
+    this.#loaders.set(loader, [...(this.#loaders.get(loader) ?? []), table]);
+  }
+
+  giveBack(loader: object, table: number): void {
+    const tables = this.#loaders.get(loader) ?? [];
+    this.#loaders.set(loader, tables.toSpliced(tables.indexOf(table), 1));
+  }
+}
+
+async function loadUntilEmpty(queue: RunQueue, busy: TablesInUse, load: (run: Run) => Promise<void>): Promise<void> {
+  const loader = {};
+  const ask = async (): Promise<Run | undefined> => {
+    const run = await queue.next((table) => busy.byOthers(loader, table));
+    if (run) busy.take(loader, run.table);
+    return run;
+  };
+  let next = ask();
   for (;;) {
     const run = await next;
     if (!run) return;
     if (!run.long) {
-      next = queue.next();
+      next = ask();
       // Met when it is its turn.
       next.catch(() => undefined);
     }
@@ -88,8 +114,9 @@ async function loadUntilEmpty(queue: RunQueue, load: (run: Run) => Promise<void>
       throw error;
     } finally {
       run.close();
+      busy.giveBack(loader, run.table);
     }
-    if (run.long) next = queue.next();
+    if (run.long) next = ask();
   }
 }
 

@@ -4,6 +4,7 @@ import { BackupError } from '../errors.ts';
 import { decodeInBackground } from './decode.ts';
 import { describeMember } from './describe-member.ts';
 import type { ReadMember } from './member-reader.ts';
+import { spreadMembers, type SpreadMembers } from './spread-members.ts';
 
 /** One whole COPY block: a member, or several that continue one another. */
 export interface Run {
@@ -20,14 +21,18 @@ export interface Run {
 }
 
 export interface RunQueue {
-  /** The next block in file order, for whoever asks first. Decompression of its first member has begun. */
-  next(): Promise<Run | undefined>;
+  /**
+   * The next block, about in file order, for whoever asks first; of a table that is not busy, if one is near. Decompression
+   * of its first member has begun.
+   */
+  next(isBusy?: (table: number) => boolean): Promise<Run | undefined>;
   /** From now on there is nothing more to be had. */
   stop(): void;
 }
 
 /** Hands out the COPY blocks of `members` one by one to any number of askers; what is not asked for is not read. */
 export function createRunQueue(manifest: Manifest, members: AsyncIterator<ReadMember, void>): RunQueue {
+  const spread = spreadMembers(members);
   let turn: Promise<void> = Promise.resolve();
   let stopped = false;
 
@@ -36,7 +41,7 @@ export function createRunQueue(manifest: Manifest, members: AsyncIterator<ReadMe
   };
 
   return {
-    async next() {
+    async next(isBusy = () => false) {
       const before = turn;
       let release!: () => void;
       turn = new Promise((resolve) => (release = resolve));
@@ -44,10 +49,10 @@ export function createRunQueue(manifest: Manifest, members: AsyncIterator<ReadMe
       let keepTurn = false;
       try {
         if (stopped) return undefined;
-        const first = await members.next();
-        if (first.done) return undefined;
-        keepTurn = first.value.entry.continues === true;
-        return openRun(manifest, first.value, decode, members, release);
+        const first = await spread.next(isBusy);
+        if (!first) return undefined;
+        keepTurn = first.entry.continues === true;
+        return openRun(manifest, first, decode, spread, release);
       } finally {
         if (!keepTurn) release();
       }
@@ -60,7 +65,7 @@ function openRun(
   manifest: Manifest,
   first: ReadMember,
   decode: (member: ReadMember) => Promise<Buffer>,
-  members: AsyncIterator<ReadMember, void>,
+  members: SpreadMembers,
   release: () => void,
 ): Run {
   const firstRaw = decode(first);
@@ -76,9 +81,9 @@ function openRun(
     raw = raw.subarray(start);
     while (member.entry.continues) {
       yield raw;
-      const next = await members.next();
-      if (next.done) throw notABlock(manifest, member.index, 'is not followed by the rest of its block');
-      member = next.value;
+      const next = await members.following();
+      if (!next) throw notABlock(manifest, member.index, 'is not followed by the rest of its block');
+      member = next;
       rows += member.entry.rows;
       raw = await decode(member);
     }
