@@ -1,4 +1,3 @@
-import { rm, writeFile } from 'node:fs/promises';
 import type { Omission, SequenceEntry } from '../catalog/manifest.ts';
 import { BackupError } from '../errors.ts';
 import { libpqEnvironment, type ConnectionOptions } from '../postgres/connection.ts';
@@ -60,16 +59,19 @@ export async function writeArchive(options: ArchiveOptions): Promise<ArchiveResu
   } catch (error) {
     throw archiveError(error);
   }
-  await assertEveryTableOnce(options);
-  return readWarnings(stderr);
+  const entries = readEntries(await listArchive(programs, path, signal));
+  assertEveryTableOnce(leader, entries);
+  const { warnings, omitted } = readWarnings(stderr);
+  return { warnings, omitted: [...omitted, ...sequencesWithoutValue(entries)] };
 }
 
 function archiveError(error: unknown): unknown {
   if (!(error instanceof BackupError) || error.code !== 'CLIENT_PROGRAM_FAILED') return error;
   const { message } = error;
-  const changed = /could not obtain lock|lock timeout|canceling statement due to lock|does not exist|deadlock detected/.test(
-    message,
-  );
+  const changed =
+    /could not obtain lock|lock timeout|canceling statement due to lock|(relation|table|column|schema) .* does not exist|deadlock detected/.test(
+      message,
+    );
   if (changed || message.includes('conflict with recovery')) {
     return new BackupError('SOURCE_CHANGED', `another session locked or changed a table while pg_dump read it: ${message}`, {
       retryable: true,
@@ -83,21 +85,45 @@ function archiveError(error: unknown): unknown {
       hint: 'docs/least-privilege.md lists what the role needs.',
     });
   }
-  return message.includes('out of shared memory') ? sourceError({ message, code: '53200' }, 'pg_dump read the catalog') : error;
+  return message.includes('out of shared memory')
+    ? sourceError({ message, code: '53200', severity: 'ERROR' }, 'pg_dump read the catalog')
+    : error;
 }
 
 /** One line of `pg_restore -l`: `214; 1259 16412 TABLE public orders postgres`. */
-const LIST_LINE = /^\d+; \d+ (\d+) (TABLE DATA|TABLE|SEQUENCE SET) /;
+const LIST_LINE = /^\d+; \d+ (\d+) (TABLE DATA|TABLE|SEQUENCE SET|SEQUENCE OWNED BY|SEQUENCE) (.*)$/;
+
+interface Entry {
+  readonly oid: number;
+  readonly kind: string;
+  /** `schema name owner`. */
+  readonly name: string;
+}
+
+function readEntries(list: string): Entry[] {
+  return list.split('\n').flatMap((line) => {
+    const [, oid, kind, name] = LIST_LINE.exec(line) ?? [];
+    return kind === undefined ? [] : [{ oid: Number(oid), kind, name: name! }];
+  });
+}
+
+/** On a standby `pg_dump` passes over the values of unlogged sequences without a word: a restored one would begin anew. */
+function sequencesWithoutValue(entries: readonly Entry[]): Omission[] {
+  const withValue = new Set(entries.filter(({ kind }) => kind === 'SEQUENCE SET').map(({ name }) => name));
+  return entries
+    .filter(({ kind, name }) => kind === 'SEQUENCE' && !withValue.has(name))
+    .map(({ name }) => ({
+      kind: 'object',
+      object: `value of sequence ${name.split(' ').slice(0, -1).join('.')}`,
+      reason: 'pg_dump left it out: an unlogged sequence has none on a standby',
+    }));
+}
 
 /** `pg_dump` chose the tables by its own rules; a table that neither side copied, or both, must never pass. */
-async function assertEveryTableOnce({ programs, leader, signal, path }: ArchiveOptions): Promise<void> {
-  const defined = new Set<number>();
-  const withRows = new Set<number>();
-  for (const line of (await listArchive(programs, path, signal)).split('\n')) {
-    const [, oid, kind] = LIST_LINE.exec(line) ?? [];
-    if (kind === 'TABLE') defined.add(Number(oid));
-    if (kind === 'TABLE DATA') withRows.add(Number(oid));
-  }
+function assertEveryTableOnce(leader: Leader, entries: readonly Entry[]): void {
+  const oidsOf = (wanted: string) => new Set(entries.filter(({ kind }) => kind === wanted).map(({ oid }) => oid));
+  const defined = oidsOf('TABLE');
+  const withRows = oidsOf('TABLE DATA');
   const ours = new Map<number, SourceTable>(leader.excluded.map((table) => [table.oid, table]));
   const twice = leader.excluded.filter((table) => withRows.has(table.oid)).map((table) => table.sqlName);
   const unknown = leader.excluded.filter((table) => !defined.has(table.oid)).map((table) => table.sqlName);
@@ -156,14 +182,12 @@ export async function readSequences({ programs, leader, signal, path }: ArchiveO
     .filter((line) => LIST_LINE.exec(line)?.[2] === 'SEQUENCE SET');
   if (list.length === 0) return [];
   const parts: Buffer[] = [];
-  const listFile = `${path}.list`;
-  await writeFile(listFile, `${list.join('\n')}\n`, { encoding: 'latin1', mode: 0o600 });
-  try {
-    const args = ['--file=-', `--use-list=${listFile}`, path];
-    await runProgram(programs.path('pg_restore'), args, { signal, stdout: (chunk) => void parts.push(chunk) });
-  } finally {
-    await rm(listFile, { force: true });
-  }
+  const stdin = (async function* () {
+    yield Buffer.from(`${list.join('\n')}\n`, 'latin1');
+  })();
+  // pg_restore opens the list as a file, and there may be no room for one; Node's own pipes are sockets, which cannot be opened.
+  const command = ['-c', 'cat | "$@"', 'sh', programs.path('pg_restore'), '--file=-', '--use-list=/dev/stdin', path];
+  await runProgram('/bin/sh', command, { signal, stdin, stdout: (chunk) => void parts.push(chunk), name: 'pg_restore' });
   // Bytes as latin1: names are compared in the database's encoding, whatever that is.
   const names = new Map(
     leader.sequences.map((sequence) => [

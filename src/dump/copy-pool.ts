@@ -1,20 +1,11 @@
 import { Worker } from 'node:worker_threads';
+import { CopyFailure } from './copy-failure.ts';
 import type { CopyResult, CopyUnit } from './copy-unit.ts';
 import type { CopyWorkerData, FromCopyWorker, ToCopyWorker } from './copy-worker.ts';
 import type { MemberQueue } from './member-queue.ts';
 
 /** Batches given to a worker ahead of time, so that it never waits for the next one. */
 const AHEAD = 2;
-
-/** A failure inside a worker, with the server's SQLSTATE when it was the server's. */
-export class CopyFailure extends Error {
-  readonly code: string | undefined;
-
-  constructor(message: string, code: string | undefined) {
-    super(message);
-    this.code = code;
-  }
-}
 
 /** The workers' file has its own name in the build. */
 function workerFile(): URL {

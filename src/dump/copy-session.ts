@@ -12,6 +12,7 @@ const COPY_SETTINGS = {
   lc_monetary: 'C',
   xmloption: 'content',
   row_security: 'off',
+  quote_all_identifiers: 'off',
   synchronize_seqscans: 'off',
   max_parallel_workers_per_gather: '0',
   statement_timeout: '0',

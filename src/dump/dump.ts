@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Manifest, ServerProperties, TableEntry } from '../catalog/manifest.ts';
 import { MANIFEST_VERSION } from '../catalog/manifest.ts';
 import type { Clock } from '../clock.ts';
@@ -10,7 +9,8 @@ import type { ClientPrograms } from '../postgres/programs.ts';
 import { readSections, readSequences, writeArchive } from './archive.ts';
 import { runCopies } from './copy-pool.ts';
 import type { CopyResult } from './copy-unit.ts';
-import { lockError, startLeader, type DumpHooks, type Leader } from './leader.ts';
+import { startLeader, type DumpHooks, type Leader } from './leader.ts';
+import { lockError } from './locks.ts';
 import { MemberQueue } from './member-queue.ts';
 import { planCopies } from './plan.ts';
 import { AROUND_SECTIONS, beginLine, endLine } from '../codec/script-comments.ts';
@@ -28,8 +28,6 @@ export interface DumpParts {
   readonly clock: Clock;
   readonly signal: AbortSignal;
   readonly onProgress?: (progress: DumpProgress) => void;
-  /** Called when an attempt failed because the source changed and another one follows. */
-  readonly onRetry?: (error: BackupError, attempt: number) => void;
   readonly hooks?: DumpHooks;
 }
 
@@ -59,30 +57,17 @@ export type DumpResult = Omit<Manifest, 'copies' | 'side' | 'file'> & {
 
 const CHUNK_BYTES = 8 * 1024 * 1024;
 const CREDIT = 3;
-const ATTEMPTS = 5;
 
 /**
- * Dumps one database into one file (docs/backup-format.md) under one snapshot. When somebody changed the source before the
- * first byte went out, it starts again from a new snapshot, up to five times. Throws SOURCE_* errors; a retryable one that
- * comes later leaves the sink half-written, and the caller may begin again with a new sink.
+ * Dumps one database into one file (docs/backup-format.md) under one snapshot. Throws SOURCE_* errors, or the sink's own; the
+ * sink is then left half-written. SOURCE_CHANGED means that somebody changed the source meanwhile: the caller may begin again
+ * with a new sink.
  */
 export async function dumpDatabase(parts: DumpParts, options: DumpOptions): Promise<DumpResult> {
-  for (let attempt = 1; ; attempt += 1) {
-    let begun = false as boolean; // set by the sink, which the compiler does not follow
-    const sink: DumpSink = {
-      append: async (bytes) => {
-        begun = true;
-        await parts.sink.append(bytes);
-      },
-    };
-    try {
-      return await dumpOnce({ ...parts, sink }, options);
-    } catch (error) {
-      const failure = parts.signal.aborted ? aborted(parts.signal) : sourceError(error, 'copying the rows');
-      if (begun || attempt === ATTEMPTS || failure.code !== 'SOURCE_CHANGED') throw failure;
-      parts.onRetry?.(failure, attempt);
-      await sleep(200 * 2 ** attempt, undefined, { signal: parts.signal });
-    }
+  try {
+    return await dumpOnce(parts, options);
+  } catch (error) {
+    throw parts.signal.aborted ? aborted(parts.signal) : sourceError(error, 'copying the rows');
   }
 }
 
@@ -165,7 +150,7 @@ async function dumpOnce(parts: DumpParts, options: DumpOptions): Promise<DumpRes
     throw broken === undefined || parts.signal.aborted ? error : sourceError(broken, 'holding the snapshot');
   } finally {
     stop.abort();
-    await leader.abandon();
+    leader.abandon();
   }
 }
 

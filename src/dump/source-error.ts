@@ -1,4 +1,5 @@
-import { BackupError } from '../errors.ts';
+import { BackupError, toBackupError } from '../errors.ts';
+import { CopyFailure } from './copy-failure.ts';
 
 /** SQLSTATEs after which a new attempt from a new snapshot may do: somebody else changed or locked a table meanwhile. */
 const CHANGED: Record<string, string> = {
@@ -12,6 +13,7 @@ const CHANGED: Record<string, string> = {
 /** A failure of the source during the dump, classified by SQLSTATE. `doing` completes "… while". */
 export function sourceError(error: unknown, doing: string, detail = ''): BackupError {
   if (error instanceof BackupError) return error;
+  if (!isFromServer(error)) return toBackupError(error);
   const { message = String(error), code } = error as { message?: string; code?: string };
   const suffix = detail === '' ? '' : ` ${detail}`;
   if (code !== undefined && CHANGED[code] !== undefined) {
@@ -49,4 +51,11 @@ export function sourceError(error: unknown, doing: string, detail = ''): BackupE
     retryable: code === undefined || /^(08|53|57P|58)/.test(code),
     hint: "Nothing was kept of this attempt. The server's own log has more.",
   });
+}
+
+/** Whether the server said it, or the connection to it broke; a full disk of ours, say, is neither. */
+function isFromServer(error: unknown): boolean {
+  if (error instanceof CopyFailure) return true;
+  const { message = '', severity } = error as { message?: string; severity?: string };
+  return severity !== undefined || /Connection terminated|Client was closed|ECONNRESET|EPIPE|ETIMEDOUT/.test(message);
 }

@@ -17,8 +17,6 @@ export interface SourceTable {
   readonly header: Buffer;
   /** The root to load through: a hash partition on an enum key may be another partition after a restore. */
   readonly loadInto?: { readonly schema: string; readonly name: string };
-  /** File of its rows: TRUNCATE and every rewrite give a table another one. */
-  readonly fileNode: string;
   /** Bytes of the main fork and, with TOAST, of all rows. */
   readonly heapBytes: number;
   readonly totalBytes: number;
@@ -27,11 +25,6 @@ export interface SourceTable {
   readonly rowSecurity: boolean;
   readonly readable: boolean;
 }
-
-const COLUMNS = `
-       SELECT coalesce(array_agg(attname::text ORDER BY attnum), '{}') AS columns,
-              coalesce('(' || string_agg(quote_ident(attname), ', ' ORDER BY attnum) || ')', '') AS sql_columns
-         FROM pg_attribute WHERE attrelid = c.oid AND attnum > 0 AND NOT attisdropped AND attgenerated = ''`;
 
 // The same choice as pg_dump's getTables and selectDumpableTable: plain tables (partitions too) of schemas that are not the
 // system's, members of extensions left out (pg_dump keeps the rows of those that are configuration tables).
@@ -43,7 +36,6 @@ SELECT c.oid, n.nspname AS schema, c.relname AS name,
        convert_to(format('COPY %I.%I %s FROM stdin;', coalesce(rn.nspname, n.nspname), coalesce(r.relname, c.relname), a.sql_columns) || E'\\n',
                   getdatabaseencoding()) AS header,
        CASE WHEN r.oid IS NOT NULL THEN json_build_object('schema', rn.nspname, 'name', r.relname) END AS "loadInto",
-       c.relfilenode::text AS "fileNode",
        coalesce(pg_relation_size(c.oid), 0)::float8 AS "heapBytes", coalesce(pg_table_size(c.oid), 0)::float8 AS "totalBytes",
        coalesce(am.amname = 'heap', false) AS heap, c.relpersistence = 'u' AS unlogged,
        row_security_active(c.oid) AS "rowSecurity",
@@ -54,7 +46,9 @@ SELECT c.oid, n.nspname AS schema, c.relname AS name,
   JOIN pg_namespace n ON n.oid = c.relnamespace
   LEFT JOIN pg_am am ON am.oid = c.relam
   CROSS JOIN LATERAL (
-       ${COLUMNS}) a
+       SELECT coalesce(array_agg(attname::text ORDER BY attnum), '{}') AS columns,
+              coalesce('(' || string_agg(quote_ident(attname), ', ' ORDER BY attnum) || ')', '') AS sql_columns
+         FROM pg_attribute WHERE attrelid = c.oid AND attnum > 0 AND NOT attisdropped AND attgenerated = '') a
   LEFT JOIN pg_class r ON c.relispartition AND r.oid = pg_partition_root(c.oid) AND EXISTS (
        SELECT FROM pg_partition_ancestors(c.oid) p(oid) JOIN pg_partitioned_table t ON t.partrelid = p.oid AND t.partstrat = 'h'
          JOIN pg_opclass o ON o.oid = ANY (t.partclass::oid[]) AND o.opcname = 'enum_ops' AND o.opcnamespace = 'pg_catalog'::regnamespace)
@@ -75,23 +69,6 @@ export async function readTables(client: Client, namesInAnyLanguage: boolean): P
   return rows.map(({ loadInto, ...table }) => (loadInto ? { ...table, loadInto } : table));
 }
 
-/** What must be the same in the snapshot and under the locks. */
-export function identityOf({ sqlName, sqlColumns, fileNode }: Pick<SourceTable, 'sqlName' | 'sqlColumns' | 'fileNode'>): string {
-  return [sqlName, sqlColumns, fileNode].join('\n');
-}
-
-/** {@link identityOf} by oid, as the connection sees the tables now. */
-export async function readIdentities(client: Client, oids: readonly number[]): Promise<Map<number, string>> {
-  const { rows } = await client.query<{ oid: number; sqlName: string; sqlColumns: string; fileNode: string }>(
-    `SELECT c.oid, format('%I.%I', n.nspname, c.relname) AS "sqlName", a.sql_columns AS "sqlColumns",
-            c.relfilenode::text AS "fileNode"
-       FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace CROSS JOIN LATERAL (${COLUMNS}) a
-      WHERE c.oid = ANY ($1::oid[])`,
-    [oids],
-  );
-  return new Map(rows.map((row) => [row.oid, identityOf(row)]));
-}
-
 /** Whether every name can be passed to `pg_dump` as a pattern: UTF8, or one byte a character. */
 export async function readNaming(client: Client): Promise<{ encoding: string; namesInAnyLanguage: boolean }> {
   const { rows } = await client.query<{ encoding: string; width: number }>(
@@ -100,15 +77,6 @@ export async function readNaming(client: Client): Promise<{ encoding: string; na
   );
   const { encoding, width } = rows[0]!;
   return { encoding, namesInAnyLanguage: encoding === 'UTF8' || (encoding !== 'SQL_ASCII' && width === 1) };
-}
-
-/** Every plain table with rows that `pg_dump` could be expected to have, by a rule as simple as can be. */
-export async function readPlainTables(client: Client): Promise<number[]> {
-  const { rows } = await client.query<{ oid: number }>(
-    `SELECT c.oid FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-      WHERE c.relkind = 'r' AND c.relpersistence <> 't' AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'`,
-  );
-  return rows.map(({ oid }) => oid);
 }
 
 export interface SourceSequence {

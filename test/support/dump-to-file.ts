@@ -6,6 +6,7 @@ import { promisify } from 'node:util';
 
 import { systemClock } from '../../src/clock.ts';
 import { dumpDatabase, type DumpOptions, type DumpParts, type DumpResult } from '../../src/dump/dump.ts';
+import { BackupError } from '../../src/errors.ts';
 import { libpqEnvironment, withClient, type ConnectionOptions } from '../../src/postgres/connection.ts';
 import { findPrograms, type ClientPrograms } from '../../src/postgres/programs.ts';
 import { readServerFacts } from '../../src/postgres/server-facts.ts';
@@ -59,37 +60,47 @@ export interface FileDump {
   readonly path: string;
 }
 
-/** Dumps into a file of a folder of its own and hands it to `use`; the folder is removed afterwards. */
+/**
+ * Dumps into a file of a folder of its own and hands it to `use`; the folder is removed afterwards. With `onRetry` a source
+ * that changed meanwhile is dumped once more.
+ */
 export async function withDump<T>(
   server: TestServer,
   connection: ConnectionOptions,
-  options: Partial<DumpOptions> & Pick<Partial<DumpParts>, 'hooks' | 'onRetry' | 'signal'>,
+  options: Partial<DumpOptions> & Pick<Partial<DumpParts>, 'hooks' | 'signal'> & { onRetry?: (error: BackupError) => void },
   use: (dump: FileDump) => Promise<T>,
 ): Promise<T> {
   const folder = await mkdtemp(join(tmpdir(), 'dump-test-'));
   const path = join(folder, options.codec === 'zstd' ? 'dump.sql.zst' : 'dump.sql.gz');
-  const file = await open(path, 'w');
+  const file = await open(path, 'a');
   const { hooks, onRetry, signal, ...rest } = options;
   try {
     const facts = await withClient(server.connection, readServerFacts);
-    const result = await dumpDatabase(
-      {
-        connection,
-        programs: server.programs,
-        server: { version: facts.version, versionNum: facts.versionNumber, standby: facts.standby },
-        sink: {
-          append: async (bytes) => {
-            await file.write(bytes);
+    const attempt = async (): Promise<DumpResult> =>
+      await dumpDatabase(
+        {
+          connection,
+          programs: server.programs,
+          server: { version: facts.version, versionNum: facts.versionNumber, standby: facts.standby },
+          sink: {
+            append: async (bytes) => {
+              await file.write(bytes);
+            },
           },
+          tocPath: `${path}.toc`,
+          clock: systemClock,
+          signal: signal ?? new AbortController().signal,
+          ...(hooks === undefined ? {} : { hooks }),
         },
-        tocPath: `${path}.toc`,
-        clock: systemClock,
-        signal: signal ?? new AbortController().signal,
-        ...(hooks === undefined ? {} : { hooks }),
-        ...(onRetry === undefined ? {} : { onRetry }),
-      },
-      { source: 'test', label: 'test', version: '0', codec: 'gzip', level: 1, workers: 2, lockTimeoutMs: 20_000, ...rest },
-    );
+        { source: 'test', label: 'test', version: '0', codec: 'gzip', level: 1, workers: 2, lockTimeoutMs: 20_000, ...rest },
+      );
+    // The job begins again in the same way, with a new file.
+    const result = await attempt().catch(async (error: unknown) => {
+      if (!onRetry || !(error instanceof BackupError) || error.code !== 'SOURCE_CHANGED') throw error;
+      onRetry(error);
+      await file.truncate();
+      return await attempt();
+    });
     return await use({ result, path });
   } finally {
     await file.close();

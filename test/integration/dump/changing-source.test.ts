@@ -109,6 +109,20 @@ describe('a source that changes between snapshot and lock', () => {
     expect(restored).toMatchObject({ t: 1000 });
   });
 
+  test('a column dropped and made again under its name is not dumped as NULLs', async () => {
+    const { retries, rows } = await change("ALTER TABLE t DROP COLUMN v; ALTER TABLE t ADD COLUMN v text DEFAULT 'again'");
+    expect(retries).toHaveLength(1);
+    expect(rows).toEqual({ t: 1000, other: 50 });
+  });
+
+  test('functions that somebody put in place of the server\u2019s are not called', async () => {
+    const { retries } = await change(
+      `CREATE FUNCTION public.format(text, VARIADIC text[]) RETURNS text LANGUAGE plpgsql AS $$ BEGIN RAISE 'called'; END $$;
+       CREATE FUNCTION public.quote_ident(name) RETURNS text LANGUAGE plpgsql AS $$ BEGIN RAISE 'called'; END $$`,
+    );
+    expect(retries).toEqual([]);
+  });
+
   test('two tables that swapped their names are not dumped as each other', async () => {
     const { retries, rows } = await change(
       'ALTER TABLE t RENAME TO x; ALTER TABLE other RENAME TO t; ALTER TABLE x RENAME TO other',
@@ -180,7 +194,7 @@ describe('an exclusive lock asked for while the dump holds the table', () => {
       const dump = withDump(server, server.database(database), { lockTimeoutMs: 50 }, () => Promise.resolve());
       await expect(dump).rejects.toMatchObject({
         code: 'SOURCE_CHANGED',
-        message: expect.stringMatching(/migration.* holds a lock on t: BEGIN; LOCK TABLE t/) as unknown,
+        message: expect.stringMatching(/migration.* holds a lock on public.t: BEGIN; LOCK TABLE t/) as unknown,
       });
     } finally {
       await holder.end();

@@ -68,3 +68,17 @@ describe.each(['gzip', 'zstd'] as const)('in %s', (codec) => {
     });
   });
 });
+
+test('a table left to pg_dump that is truncated between snapshot and lock is noticed', async () => {
+  await create('odd_names', 'SQL_ASCII');
+  const table = String.raw`E'b\xe9b'`;
+  await run('psql', 'odd_names', ['-c', `DO $$ BEGIN EXECUTE format('CREATE TABLE %I AS SELECT 1 AS v', ${table}); END $$`]);
+  const truncate = String.raw`DO $$ BEGIN EXECUTE format('TRUNCATE %I', E'b\xe9b'); END $$`;
+  const hooks = {
+    afterSnapshot: async () => {
+      await run('psql', 'odd_names', ['-c', truncate]);
+    },
+  };
+  const dump = withDump(server, server.database('odd_names'), { hooks }, () => Promise.resolve());
+  await expect(dump).rejects.toMatchObject({ code: 'SOURCE_CHANGED' });
+});

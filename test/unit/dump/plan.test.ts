@@ -18,7 +18,6 @@ function table(name: string, heapBytes: number, more: Partial<SourceTable> = {})
     columns: ['a', 'b'],
     sqlColumns: '(a, b)',
     header: Buffer.from(''),
-    fileNode: '1',
     heapBytes,
     totalBytes: heapBytes,
     heap: true,
