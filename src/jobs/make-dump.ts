@@ -8,6 +8,7 @@ import { readGlobals } from '../dump/globals.ts';
 import type { BackupError } from '../errors.ts';
 import { toBackupError } from '../errors.ts';
 import { bytesContent, fileContent } from '../storage/content.ts';
+import type { DiskStorage } from '../storage/disk.ts';
 import { startReplicatedWrite } from '../storage/replicated-write.ts';
 import type { Content, Storage } from '../storage/storage.ts';
 import type { NightlyBackupParts } from './backup-parts.ts';
@@ -22,10 +23,11 @@ export interface DumpTask {
   /** Bytes, as good a guess as there is. */
   readonly expectedSize: number;
   readonly targets: readonly Storage[];
+  /** The local one among them, if its lock is ours. */
+  readonly spool: DiskStorage | undefined;
   readonly work: WorkArea;
   /** A target failed while the dump goes on. */
   readonly onTargetFailure: (target: string, error: BackupError) => void;
-  readonly onRetry: (error: BackupError, attempt: number) => void;
 }
 
 export interface MadeDump {
@@ -45,9 +47,8 @@ export interface MadeDump {
 export async function makeDump(parts: NightlyBackupParts, context: JobContext, task: DumpTask): Promise<MadeDump> {
   const { clock, signal } = context;
   const { dump: options, connection } = parts;
-  const { label, source, targets } = task;
+  const { label, source, targets, spool } = task;
   const key = dumpKey(label, options.codec);
-  const spool = parts.spool && targets.includes(parts.spool) ? parts.spool : undefined;
   const toc = await task.work.temporaryFile(key + SIDE.toc);
   const write = startReplicatedWrite({
     key,
@@ -75,7 +76,6 @@ export async function makeDump(parts: NightlyBackupParts, context: JobContext, t
         clock,
         signal,
         onProgress: ({ copiedBytes, estimatedBytes }) => parts.watch?.progress?.(copiedBytes, estimatedBytes),
-        onRetry: task.onRetry,
       },
       { ...options, source: parts.source, label, version: parts.version },
     );

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { BackupError, toBackupError } from '../errors.ts';
 import { errorReport, type BackupReport, type TargetReport } from '../report/backup-report.ts';
 import { writeReport } from '../report/report-file.ts';
@@ -20,6 +21,9 @@ export interface NightlyBackupOutcome extends JobOutcome {
 export interface NightlyBackup extends Job {
   run(context: JobContext): Promise<NightlyBackupOutcome>;
 }
+
+/** Between two attempts of a dump. */
+const LONGEST_PAUSE_MS = 10_000;
 
 /**
  * Backs up one database: sweeps what killed runs left, dumps under one snapshot to all targets at once, writes the
@@ -61,12 +65,21 @@ async function backUp(parts: NightlyBackupParts, context: JobContext, record: Ru
   const targets = parts.targets.filter((target) => !hopeless.some((each) => each.target === target));
   const spool = parts.spool && checked.usable.includes(parts.spool) ? parts.spool : undefined;
 
+  const { usable } = checked;
+  const warn = (what: string) => (target: string, error: BackupError) => {
+    record.warnings.push(`${what} (${target}): ${error.message}`);
+    log.warn({ target, ...errorReport(error) }, what);
+  };
   const work = await openWorkArea(spool, parts.workFolder);
   try {
-    const complete = checked.failed.length === 0;
+    const sweeping = {
+      ...{ source: parts.source, usable, locked: spool, complete: checked.failed.length === 0, reports: parts.reports },
+      started: record.startedAt,
+      onFailure: warn('what killed runs left was not removed, or not all of it'),
+    };
     record.swept = await record.phase(
       'sweep leftovers',
-      () => sweepLeftovers({ usable: checked.usable, complete, reports: parts.reports, before: record.startedAt }, signal),
+      () => sweepLeftovers(sweeping, signal),
       (swept) => ({ removed: swept.length }),
     );
     const source = await record.phase(
@@ -83,8 +96,9 @@ async function backUp(parts: NightlyBackupParts, context: JobContext, record: Ru
     record.serverVersion = source.server.version;
     record.pgDumpVersion = source.programs.version;
     const { codec } = parts.dump;
-    const expected = await expectedSize(parts.source, codec, source.databaseBytes, checked.usable[0]!, signal);
-    const label = await chooseLabel(parts.source, record.startedAt, checked.usable, signal);
+    const notListed = warn('a target could not be listed; the dump goes on');
+    const expected = await expectedSize(parts.source, codec, source.databaseBytes, usable, signal, notListed);
+    const label = await chooseLabel(parts.source, record.startedAt, usable, signal, notListed);
     record.label = label;
 
     const onTargetFailure = (target: string, error: BackupError) => {
@@ -94,8 +108,8 @@ async function backUp(parts: NightlyBackupParts, context: JobContext, record: Ru
       record.warnings.push(`attempt ${attempt} of the dump was given up: ${error.message}`);
       log.warn({ attempt, ...errorReport(error) }, 'the source was changed under the dump; starting again from a new snapshot');
     };
-    const task = { label, source, expectedSize: expected, targets, work, onTargetFailure, onRetry };
-    const made = await record.phase('dump', () => dumpWithAttempts(parts, context, task), dumpFacts);
+    const task = { label, source, expectedSize: expected, targets, spool, work, onTargetFailure };
+    const made = await record.phase('dump', () => dumpWithAttempts(parts, context, task, onRetry), dumpFacts);
     try {
       record.warnings.push(...made.result.warnings);
       record.omitted = made.omitted;
@@ -123,15 +137,22 @@ async function backUp(parts: NightlyBackupParts, context: JobContext, record: Ru
   }
 }
 
-/** Again from the start when a hot standby's recovery broke the dump half-way: no byte of the first attempt stays. */
-async function dumpWithAttempts(parts: NightlyBackupParts, context: JobContext, task: DumpTask): Promise<MadeDump> {
+/** Again from the start, with a new write, when the source was changed under the dump: no byte of the attempt before stays. */
+async function dumpWithAttempts(
+  parts: NightlyBackupParts,
+  context: JobContext,
+  task: DumpTask,
+  onRetry: (error: BackupError, attempt: number) => void,
+): Promise<MadeDump> {
+  const { signal } = context;
   for (let attempt = 1; ; attempt += 1) {
     try {
       return await makeDump(parts, context, task);
     } catch (error) {
       const failure = toBackupError(error);
-      if (context.signal.aborted || failure.code !== 'SOURCE_CHANGED' || attempt >= parts.dump.attempts) throw failure;
-      task.onRetry(failure, attempt);
+      if (signal.aborted || failure.code !== 'SOURCE_CHANGED' || attempt >= parts.dump.attempts) throw failure;
+      onRetry(failure, attempt);
+      await sleep(Math.min(200 * 2 ** attempt, LONGEST_PAUSE_MS), undefined, { signal });
     }
   }
 }
