@@ -50,7 +50,7 @@ export interface Config {
   readonly targets: { readonly local?: { readonly directory: string }; readonly s3?: S3Target };
   readonly dump: {
     readonly codec: 'gzip' | 'zstd';
-    readonly level: number;
+    readonly level: number | 'auto';
     readonly workers: number;
     readonly attempts: number;
     readonly lockTimeoutSeconds: number;
@@ -106,7 +106,7 @@ export function loadConfig(options: LoadConfigOptions): Config {
     targets: { ...(values.is('targets.local.enabled') && { local: { directory } }), ...(s3 !== undefined && { s3 }) },
     dump: {
       codec: values.text('dump.codec') as Config['dump']['codec'],
-      level: values.number('dump.level'),
+      level: values.text('dump.level') === 'auto' ? 'auto' : values.number('dump.level'),
       workers: workers(values, 'dump.workers'),
       attempts: values.number('dump.attempts'),
       lockTimeoutSeconds: values.number('dump.lockTimeoutSeconds'),
@@ -168,7 +168,7 @@ function checkTogether(values: Values, sourceRequired: boolean, problems: Proble
   if (sourceRequired && !values.has('source.database')) {
     need('source.database', 'expected the name of the database to back up (POSTGRES_DB or PGDATABASE)');
   }
-  if (values.text('dump.codec') === 'gzip' && values.number('dump.level') > 9) {
+  if (values.text('dump.codec') === 'gzip' && values.text('dump.level') !== 'auto' && values.number('dump.level') > 9) {
     need('dump.level', `expected a whole number from 1 to 9 for gzip, got ${values.number('dump.level')}`);
   }
   const mode = values.text('source.tls.mode');

@@ -91,7 +91,7 @@ export const manifestSchema = {
       programs: object({ dbBackup: text, pgDump: text }),
       snapshot: object({ time, lsn: text }),
       timing: object({ startedAt: time, finishedAt: time, dumpSeconds: { type: 'number', minimum: 0 } }),
-      codec: object({ name: codecName, level: { type: 'integer' } }),
+      codec: object({ name: codecName, level: { anyOf: [{ type: 'integer', minimum: 1 }, { const: 'auto' }] } }),
       file: object({ ...fileFields, rawBytes: { ...bytes, description: 'Bytes of the SQL script.' } }),
       side: object({}, { toc: object(fileFields), globals: object(fileFields) }),
       requires,

@@ -1,3 +1,4 @@
+import type { Level } from '../codec/level.ts';
 import type { CodecName } from '../codec/codec.ts';
 import type { MemberKind } from '../codec/member.ts';
 
@@ -19,7 +20,7 @@ export interface Manifest {
   readonly programs: { readonly dbBackup: string; readonly pgDump: string };
   readonly snapshot: { readonly time: string; readonly lsn: string };
   readonly timing: { readonly startedAt: string; readonly finishedAt: string; readonly dumpSeconds: number };
-  readonly codec: { readonly name: CodecName; readonly level: number };
+  readonly codec: { readonly name: CodecName; readonly level: Level };
   readonly file: FileProperties & {
     /** Bytes of the SQL script. */
     readonly rawBytes: number;

@@ -3,8 +3,8 @@ import { constants, crc32, deflateRawSync, inflateRawSync, zstdCompressSync, zst
 export type CodecName = 'gzip' | 'zstd';
 
 export const CODECS = {
-  gzip: { extension: '.sql.gz', defaultLevel: 1, minLevel: 1, maxLevel: 9 },
-  zstd: { extension: '.sql.zst', defaultLevel: 1, minLevel: 1, maxLevel: 19 },
+  gzip: { extension: '.sql.gz' },
+  zstd: { extension: '.sql.zst' },
 } as const;
 
 /** The part of a member between its 32-byte header and its end: what the codec makes of the raw bytes. */

@@ -95,10 +95,11 @@ export const SETTINGS: readonly Setting[] = [
   },
   {
     key: 'dump.level',
-    format: integer(1, 19),
-    default: 1,
+    format: autoOr(integer(1, 19)),
+    default: 'auto',
     env: ['BACKUP_LEVEL'],
-    about: 'Compression level: up to 9 for gzip, up to 19 for zstd. Above 1 it costs much time for little space.',
+    about:
+      'Compression level: up to 9 for gzip, up to 19 for zstd. `auto`: 1, and for gzip 5 where that makes rows at least 3 % smaller.',
   },
   {
     key: 'dump.workers',

@@ -2,6 +2,7 @@ import { hash } from 'node:crypto';
 import { parentPort, workerData } from 'node:worker_threads';
 import type { Client } from 'pg';
 import type { CodecName } from '../codec/codec.ts';
+import type { Level } from '../codec/level.ts';
 import { encodeMember } from '../codec/member.ts';
 import type { ConnectionOptions } from '../postgres/connection.ts';
 import { copyOut } from './copy-out.ts';
@@ -15,7 +16,7 @@ export interface CopyWorkerData {
   readonly serverVersion: number;
   readonly snapshot: string;
   readonly codec: CodecName;
-  readonly level: number;
+  readonly level: Level;
   readonly chunkBytes: number;
   /** Members that may be on their way to the file before the worker waits. */
   readonly credit: number;

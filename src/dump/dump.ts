@@ -1,6 +1,7 @@
 import type { Manifest, ServerProperties, TableEntry } from '../catalog/manifest.ts';
 import { MANIFEST_VERSION } from '../catalog/manifest.ts';
 import type { Clock } from '../clock.ts';
+import type { Level } from '../codec/level.ts';
 import type { CodecName } from '../codec/codec.ts';
 import { addDigests, EMPTY_DIGEST } from '../codec/row-digest.ts';
 import { BackupError } from '../errors.ts';
@@ -37,7 +38,7 @@ export interface DumpOptions {
   /** Version of this program. */
   readonly version: string;
   readonly codec: CodecName;
-  readonly level: number;
+  readonly level: Level;
   readonly workers: number;
   /** How long to wait for a table's lock. */
   readonly lockTimeoutMs: number;

@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto';
 import type { MemberEntry } from '../catalog/manifest.ts';
 import type { CodecName } from '../codec/codec.ts';
+import type { Level } from '../codec/level.ts';
 import { encodeMember, type MemberKind } from '../codec/member.ts';
 import type { CopiedMember } from './copy-unit.ts';
 
@@ -18,11 +19,11 @@ export class ScriptWriter {
   readonly members: MemberEntry[] = [];
   readonly #sink: DumpSink;
   readonly #codec: CodecName;
-  readonly #level: number;
+  readonly #level: Level;
   #offset = 0;
   #rawBytes = 0;
 
-  constructor(sink: DumpSink, codec: CodecName, level: number) {
+  constructor(sink: DumpSink, codec: CodecName, level: Level) {
     this.#sink = sink;
     this.#codec = codec;
     this.#level = level;

@@ -1,3 +1,4 @@
+import type { Level } from '../codec/level.ts';
 import type { CodecName } from '../codec/codec.ts';
 import type { ConnectionOptions } from '../postgres/connection.ts';
 import type { ClientPrograms } from '../postgres/programs.ts';
@@ -22,7 +23,7 @@ export interface NightlyBackupParts {
   readonly reports: readonly ReportPlace[];
   readonly dump: {
     readonly codec: CodecName;
-    readonly level: number;
+    readonly level: Level;
     readonly workers: number;
     readonly lockTimeoutMs: number;
     /** How often the dump begins, when the source is changed under it. */

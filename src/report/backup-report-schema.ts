@@ -55,7 +55,7 @@ export const backupReportSchema = {
       label: text,
       slot: { ...time, description: 'When the run was due; absent when it was not started by the schedule.' },
       sizes: object({ raw: count, file: count, toc: count }, { globals: count }, 'Bytes.'),
-      codec: object({ name: { enum: ['gzip', 'zstd'] }, level: { type: 'integer', minimum: 1 } }),
+      codec: object({ name: { enum: ['gzip', 'zstd'] }, level: { anyOf: [{ type: 'integer', minimum: 1 }, { const: 'auto' }] } }),
       snapshot: object({ time, lsn: text }),
       rows: { ...count, description: 'Rows over all tables.' },
       error,

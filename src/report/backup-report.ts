@@ -24,7 +24,7 @@ export interface BackupReport {
   readonly phases: readonly PhaseReport[];
   /** Absent when no dump was completed. */
   readonly sizes?: SizesReport;
-  readonly codec?: { readonly name: CodecName; readonly level: number };
+  readonly codec?: { readonly name: CodecName; readonly level: number | 'auto' };
   readonly snapshot?: { readonly time: string; readonly lsn: string };
   /** Rows over all `tables`. */
   readonly rows?: number;

@@ -47,7 +47,7 @@ describe('defaults', () => {
       environment: 'production',
       source: { name: 'shop', connection: { host: 'localhost', port: 5432, user: 'postgres', tls: { mode: 'prefer' } } },
       targets: { local: { directory: '/backups' } },
-      dump: { codec: 'gzip', level: 1 },
+      dump: { codec: 'gzip', level: 'auto' },
       schedule: { backup: '0 2 * * *', timeZone: 'UTC' },
       paths: { reports: '/backups/logs' },
     });
@@ -131,7 +131,7 @@ describe('problems', () => {
   test('are reported all at once, each with key, origin and what was expected', async () => {
     const path = await file('default.json', { dump: { level: 'high' }, storage: 5 });
     expect(problems({ POSTGRES_PORT: '70000', BACKUP_CODEC: 'lz4' })).toEqual([
-      `dump.level (${path}): expected a whole number from 1 to 19, got "high"`,
+      `dump.level (${path}): expected a whole number from 1 to 19, or auto, got "high"`,
       `storage (${path}): expected an object with the settings below it`,
       'source.port (environment variable POSTGRES_PORT): expected a whole number from 1 to 65535, got "70000"',
       'dump.codec (environment variable BACKUP_CODEC): expected one of gzip, zstd, got "lz4"',
