@@ -83,6 +83,8 @@ export function processEnvironment(): Environment {
 }
 
 const MOST_AUTO_WORKERS = 8;
+/** What a file name of 255 bytes has left for the source: `backup_<source>_20260101_020000.sql.zst.globals.gz`. */
+const MOST_SOURCE_BYTES = 255 - 'backup__20260101_020000.sql.zst.globals.gz'.length;
 
 /**
  * The configuration: what default.json says, over it the file of the environment, over it the environment variables.
@@ -168,6 +170,7 @@ function checkTogether(values: Values, sourceRequired: boolean, problems: Proble
   if (sourceRequired && !values.has('source.database')) {
     need('source.database', 'expected the name of the database to back up (POSTGRES_DB or PGDATABASE)');
   }
+  checkSourceName(values, need);
   if (values.text('dump.codec') === 'gzip' && values.text('dump.level') !== 'auto' && values.number('dump.level') > 9) {
     need('dump.level', `expected a whole number from 1 to 9 for gzip, got ${values.number('dump.level')}`);
   }
@@ -191,6 +194,22 @@ function checkTogether(values: Values, sourceRequired: boolean, problems: Proble
   if (!values.is('targets.local.enabled') && values.text('targets.s3.bucket') === '') {
     need('targets.local.enabled', 'expected at least one target: keep the local one, or set BACKUP_S3_BUCKET');
   }
+}
+
+/** Too long a name would show only when a whole dump is to be stored. */
+function checkSourceName(values: Values, need: (key: string, says: string) => void): void {
+  const named = values.text('source.name');
+  const bytes = (named || values.text('source.database')).replace(/[^A-Za-z0-9.-]/gu, (other) =>
+    '%XX'.repeat(Buffer.byteLength(other)),
+  ).length;
+  if (bytes <= MOST_SOURCE_BYTES) return;
+  const room = `at most ${MOST_SOURCE_BYTES} bytes in file names, where all but A-Z, a-z, 0-9, "." and "-" take 3 for each of theirs`;
+  need(
+    'source.name',
+    named === ''
+      ? `expected a shorter name than that of the database (BACKUP_SOURCE_NAME): it may have ${room}; this one has ${bytes}`
+      : `expected a name of ${room}; this one has ${bytes}`,
+  );
 }
 
 function sourceConnection(values: Values, env: Environment, problems: Problem[]): SourceConnection {

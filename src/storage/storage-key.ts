@@ -3,6 +3,8 @@ import { posix } from 'node:path';
 import { BackupError } from '../errors.ts';
 
 const TEMPORARY = /^\..+\.[0-9a-f]{16}\.partial$/;
+/** How much of a name its temporary name keeps: with what is added it has the 255 bytes that file systems take. */
+const STEM_BYTES = 255 - '..0123456789abcdef.partial'.length;
 
 /** Returns `key` if it is a relative POSIX path that stays below its target; throws `USAGE` otherwise. */
 export function checkKey(key: string): string {
@@ -17,7 +19,9 @@ export function checkKey(key: string): string {
 /** The key that a put writes to before its content is whole: same folder, hidden, and told apart by {@link isTemporary}. */
 export function temporaryKey(key: string): string {
   const folder = posix.dirname(key);
-  const name = `.${posix.basename(key)}.${randomBytes(8).toString('hex')}.partial`;
+  // Cut between characters: `stream` leaves out the bytes of half a one.
+  const stem = new TextDecoder().decode(Buffer.from(posix.basename(key)).subarray(0, STEM_BYTES), { stream: true });
+  const name = `.${stem}.${randomBytes(8).toString('hex')}.partial`;
   return folder === '.' ? name : `${folder}/${name}`;
 }
 

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { inspect } from 'node:util';
 
 import { configurationDocuments } from '../../scripts/configuration-documents.ts';
+import { dumpKey, FULL, labelOf, SIDE } from '../../src/catalog/names.ts';
 import { loadConfig, type Config } from '../../src/config.ts';
 import { SETTINGS } from '../../src/config/settings.ts';
 import { BackupError } from '../../src/errors.ts';
@@ -83,6 +84,30 @@ describe('defaults', () => {
     for (const setting of SETTINGS) {
       expect([setting.key, setting.default === null || setting.format.valid(setting.default)]).toEqual([setting.key, true]);
     }
+  });
+});
+
+describe('the name of the source', () => {
+  const longest = (source: string) => `${dumpKey(labelOf(source, new Date(0)), 'zstd')}${SIDE.globals}`.slice(FULL.length);
+
+  test('may be as long as the longest file name allows', () => {
+    const most = `${'€'.repeat(23)}${'x'.repeat(6)}`;
+    expect(longest(most)).toHaveLength(255);
+    expect(load({ BACKUP_SOURCE_NAME: most }).source.name).toBe(most);
+    expect(problems({ BACKUP_SOURCE_NAME: `${most}x` })).toEqual([
+      expect.stringMatching(/^source\.name .*BACKUP_SOURCE_NAME.*at most 213 bytes.*has 214/),
+    ]);
+  });
+
+  test('may be that of any database, whatever its characters', () => {
+    expect(load({ POSTGRES_DB: 'ю'.repeat(31) }).source.name).toBe('ю'.repeat(31));
+    expect(longest('€'.repeat(21)).length).toBeLessThanOrEqual(255);
+  });
+
+  test('must be set when that of the database is too long', () => {
+    const POSTGRES_DB = '€'.repeat(24);
+    expect(problems({ POSTGRES_DB })).toEqual([expect.stringMatching(/^source\.name .*BACKUP_SOURCE_NAME.*has 216/)]);
+    expect(load({ POSTGRES_DB, BACKUP_SOURCE_NAME: 'shop' }).source.name).toBe('shop');
   });
 });
 
