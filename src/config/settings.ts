@@ -37,7 +37,8 @@ export const SETTINGS: readonly Setting[] = [
     format: text('the beginning of object names', /^[^\0\n]{0,500}$/),
     default: 'database-backups',
     env: ['BACKUP_S3_PREFIX'],
-    about: 'What the names of all objects begin with: `s3://BUCKET/PREFIX/full/…`.',
+    about:
+      'What the names of all objects begin with: `s3://BUCKET/PREFIX/full/…`. Each daemon should have one of its own: no lock covers a bucket.',
   },
   {
     key: 'targets.s3.endpoint',
