@@ -301,6 +301,40 @@ describe('The nightly backup', () => {
     expect(await local.head(key)).toBeUndefined();
   });
 
+  test('is not ended by another target that can be neither swept nor listed, but says so', async () => {
+    const s3 = faulty({ operation: 'sweep', kind: 'fail' }, { operation: 'list', kind: 'fail', key: /^full/ });
+    const { outcome, summary } = await run(parts({ targets: [s3, local] }));
+    expect({ outcome, states: summary.targets.map(({ state }) => state) }).toEqual({
+      ...{ outcome: 'success', states: ['stored', 'stored'] },
+    });
+    expect(summary.warnings).toContainEqual(expect.stringMatching(/not removed.*s3/));
+    expect(summary.warnings).toContainEqual(expect.stringMatching(/could not be listed.*s3/));
+  });
+
+  test('does not use as its spool a local target that did not answer, and whose lock it does not have', async () => {
+    const unsure: DiskStorage = {
+      ...createFaultyStorage(local, [{ operation: 'probe', kind: 'fail' }]),
+      root: local.root,
+      begin: () => Promise.reject(new Error('used without its lock')),
+    };
+    const s3 = createMemoryStorage({ name: 's3' });
+    const { outcome, summary } = await run(parts({ targets: [unsure, s3], spool: unsure }));
+    expect({ outcome, error: summary.error }).toEqual({ outcome: 'success', error: undefined });
+    expect(await keysOf(local)).toEqual([...WHOLE, REPORT]);
+    expect(await keysOf(s3)).toEqual(WHOLE);
+  });
+
+  test.each([1, 2])('begins a dump %i times, no more, when the source is changed under it', async (attempts) => {
+    const dump = { ...parts().dump, attempts, lockTimeoutMs: 100 };
+    await withClient(server.connection, async (client) => {
+      await client.query('BEGIN; LOCK TABLE orders IN ACCESS EXCLUSIVE MODE');
+      const { outcome, summary } = await run(parts({ dump }));
+      expect({ outcome, code: summary.error?.code }).toEqual({ outcome: 'failure', code: 'SOURCE_CHANGED' });
+      expect(summary.warnings.filter((text) => text.includes('was given up'))).toHaveLength(attempts - 1);
+    });
+    expect(await keysOf(local)).toEqual([REPORT]);
+  });
+
   test('reports a failure of the source with all that is known', async () => {
     const { outcome, exitStatus, summary } = await run(parts({ connection: { ...server.connection, database: 'absent' } }));
     expect({ outcome, exitStatus }).toEqual({ outcome: 'failure', exitStatus: 10 });
