@@ -312,14 +312,18 @@ describe('The nightly backup', () => {
   });
 
   test('does not use as its spool a local target that did not answer, and whose lock it does not have', async () => {
+    let begun = 0;
     const unsure: DiskStorage = {
       ...createFaultyStorage(local, [{ operation: 'probe', kind: 'fail' }]),
       root: local.root,
-      begin: () => Promise.reject(new Error('used without its lock')),
+      begin(key) {
+        begun += 1;
+        return local.begin(key);
+      },
     };
     const s3 = createMemoryStorage({ name: 's3' });
     const { outcome, summary } = await run(parts({ targets: [unsure, s3], spool: unsure }));
-    expect({ outcome, error: summary.error }).toEqual({ outcome: 'success', error: undefined });
+    expect({ outcome, error: summary.error, begun }).toEqual({ outcome: 'success', error: undefined, begun: 0 });
     expect(await keysOf(local)).toEqual([...WHOLE, REPORT]);
     expect(await keysOf(s3)).toEqual(WHOLE);
   });
