@@ -1,14 +1,14 @@
 import type { Client } from 'pg';
 import type { DatabaseProperties } from '../catalog/manifest.ts';
 import { BackupError, toBackupError } from '../errors.ts';
-import type { ConnectionOptions } from '../postgres/connection.ts';
+import { quoteIdentifier, type ConnectionOptions } from '../postgres/connection.ts';
 import { readDatabaseProperties, type FoundDatabase } from '../postgres/database-properties.ts';
 import { readServerFacts } from '../postgres/server-facts.ts';
 import { applyPrivilegesAndLimits, applySettings, createDatabaseStatement } from './create-database.ts';
 import { dropDatabase } from './drop-database.ts';
 import { checkDatabaseName, keptName, restoringName } from './names.ts';
 import type { PhaseRunner, RunContext } from './phases.ts';
-import { nameDatabase, swapDatabases } from './swap-databases.ts';
+import { LeftClosedError, nameDatabase, swapDatabases } from './swap-databases.ts';
 import { readUserObjects } from './user-objects.ts';
 import { withSession } from './session.ts';
 
@@ -54,6 +54,7 @@ export async function inspectTarget(connection: ConnectionOptions, options: Besi
     }
     const existing = await readDatabaseProperties(client, serverVersion, options.database);
     if (!existing) return { connection: maintenance, serverVersion };
+    await checkOpen(client, options.database);
     const objects = await withSession({ ...connection, database: options.database }, readUserObjects);
     if (objects.length > 0 && !options.replace) {
       throw new BackupError(
@@ -64,6 +65,7 @@ export async function inspectTarget(connection: ConnectionOptions, options: Besi
         },
       );
     }
+    await checkPrepared(client, options.database);
     return { connection: maintenance, serverVersion, existing: { ...existing, empty: objects.length === 0 } };
   });
 }
@@ -100,6 +102,28 @@ export async function restoreBeside<T>(
   }
 }
 
+/** A restore that was killed while it changed names leaves the old database so. */
+async function checkOpen(client: Client, name: string): Promise<void> {
+  const { rowCount } = await client.query('SELECT FROM pg_database WHERE datname = $1 AND NOT datallowconn', [name]);
+  if (rowCount === 0) return;
+  throw new BackupError(
+    'RESTORE_REFUSED',
+    `Database ${JSON.stringify(name)} takes no connections, as after a restore that was killed. Nothing was changed.`,
+    { hint: `If nobody closed it on purpose, run: ALTER DATABASE ${quoteIdentifier(name)} ALLOW_CONNECTIONS true;` },
+  );
+}
+
+/** A database with prepared transactions cannot be renamed. */
+async function checkPrepared(client: Client, name: string): Promise<void> {
+  const { rows } = await client.query<{ gid: string }>('SELECT gid FROM pg_prepared_xacts WHERE database = $1', [name]);
+  if (rows.length === 0) return;
+  throw new BackupError(
+    'RESTORE_REFUSED',
+    `Database ${JSON.stringify(name)} has prepared transactions and so cannot be replaced: ${rows.map(({ gid }) => gid).join(', ')}. Nothing was changed.`,
+    { hint: 'Connected to it, end each with COMMIT PREPARED or ROLLBACK PREPARED, then try again.' },
+  );
+}
+
 async function createEmpty(
   client: Client,
   name: string,
@@ -118,11 +142,19 @@ async function createEmpty(
       `The server cannot make a database like the one that was backed up: ${message}. Nothing was changed.`,
       {
         cause,
-        hint: 'If it lacks the locale, install it there, or create an empty database with a locale of your choice and restore into that.',
+        hint: isAboutLocale(cause, message)
+          ? 'If it lacks the locale, install it there, or create an empty database with a locale of your choice and restore into that.'
+          : 'Remove the cause that the server names, then try again.',
       },
     );
   });
   return await applySettings(client, name, properties);
+}
+
+/** SQLSTATEs of CREATE DATABASE: wrong_object_type for a locale name, invalid_parameter_value for an encoding that does not go with it. */
+function isAboutLocale(error: unknown, message: string): boolean {
+  const code = typeof error === 'object' && error !== null && 'code' in error ? error.code : undefined;
+  return code === '42809' || code === '22023' || /locale|encoding|collation/i.test(message);
 }
 
 async function place(
@@ -135,17 +167,26 @@ async function place(
 ): Promise<{ keptDatabase?: string; warnings: string[] }> {
   if (properties) await applyPrivilegesAndLimits(client, restored, properties);
   if (!existing) {
-    await nameDatabase(client, restored, database);
+    await nameDatabase(client, connection, restored, database);
     return { warnings: [] };
   }
   const kept = keptName(database, context.clock.now(), await readDatabaseNames(client));
   const warnings = await swapDatabases(client, connection, { restored, name: database, kept });
   if (!existing.empty) return { keptDatabase: kept, warnings };
-  // It held nothing when we began. Somebody may have used it meanwhile: then it is kept like any other.
-  const objects = await withSession({ ...connection, database: kept }, readUserObjects);
-  if (objects.length > 0) return { keptDatabase: kept, warnings };
-  await dropDatabase(client, connection, kept);
-  return { warnings };
+  try {
+    return await withSession(connection, async (fresh) => {
+      // It held nothing when we began. Somebody may have used it meanwhile: then it is kept like any other.
+      const objects = await withSession({ ...connection, database: kept }, readUserObjects);
+      if (objects.length > 0) return { keptDatabase: kept, warnings };
+      await dropDatabase(fresh, connection, kept);
+      return { warnings };
+    });
+  } catch (error) {
+    // The restore is done, whatever happens now.
+    const message = error instanceof Error ? error.message : String(error);
+    warnings.push(`The empty database that had the name before is still there as ${JSON.stringify(kept)}: ${message}.`);
+    return { keptDatabase: kept, warnings };
+  }
 }
 
 async function cleanUp(
@@ -156,13 +197,13 @@ async function cleanUp(
 ): Promise<BackupError> {
   const failure = toBackupError(error);
   const quoted = JSON.stringify(name);
-  const untouched = `Database ${JSON.stringify(options.database)} was not touched.`;
+  const untouched = error instanceof LeftClosedError ? '' : ` Database ${JSON.stringify(options.database)} was not touched.`;
   const end = await (options.keepOnFailure
-    ? Promise.resolve(`The half-restored database was kept as ${quoted}. ${untouched}`)
+    ? Promise.resolve(`The half-restored database was kept as ${quoted}.${untouched}`)
     : withSession(connection, (client) => dropDatabase(client, connection, name)).then(
-        () => `The half-restored database was dropped. ${untouched}`,
+        () => `The half-restored database was dropped.${untouched}`,
         (second: unknown) =>
-          `The half-restored database ${quoted} is still there, because it could not be dropped (${toBackupError(second).message}). ${untouched}`,
+          `The half-restored database ${quoted} is still there, because it could not be dropped (${toBackupError(second).message}).${untouched}`,
       ));
   return new BackupError(
     failure.code === 'INTERNAL' ? 'RESTORE_FAILED' : failure.code,

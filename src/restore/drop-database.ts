@@ -29,19 +29,30 @@ export async function dropDatabase(client: Client, connection: ConnectionOptions
   await client.query(`DROP DATABASE ${quoteIdentifier(name)}`);
 }
 
-/** Ends all sessions of a database other than `keep` (a backend's process id) and waits until they are gone. Throws when they do not go. */
+/**
+ * Ends all sessions of a database other than `keep` (a backend's process id) and waits until they are gone. Throws when they do not go.
+ * Autovacuum is left alone (it has no user): only superusers may end it, and the server itself stops it for a RENAME or DROP.
+ */
 export async function endSessions(client: Client, name: string, keep = 0): Promise<void> {
   for (let tries = 0; ; tries += 1) {
     const { rows } = await client.query<{ pid: number; what: string }>(
-      `SELECT pid, coalesce(usename || ' (' || application_name || ')', backend_type) AS what, pg_terminate_backend(pid)
-         FROM pg_stat_activity WHERE datname = $1 AND pid NOT IN (pg_backend_pid(), $2)`,
+      `SELECT pid, coalesce(usename || ' (' || application_name || ')', backend_type, 'unknown') AS what
+         FROM pg_stat_activity WHERE datname = $1 AND usesysid IS NOT NULL AND pid NOT IN (pg_backend_pid(), $2)`,
       [name, keep],
     );
     if (rows.length === 0) return;
-    if (tries === TRIES)
+    const refusals: unknown[] = [];
+    for (const { pid } of rows) {
+      // A session that we may not end may go by itself, a parallel worker with its leader.
+      await client.query('SELECT pg_terminate_backend($1)', [pid]).catch((error: unknown) => refusals.push(error));
+    }
+    if (tries === TRIES) {
+      const refusal = refusals.find((error) => error instanceof Error);
+      const why = refusal ? ` (${refusal.message})` : '';
       throw new Error(
-        `sessions in database ${JSON.stringify(name)} do not end: ${rows.map(({ pid, what }) => `${pid} ${what}`).join(', ')}`,
+        `sessions in database ${JSON.stringify(name)} do not end: ${rows.map(({ pid, what }) => `${pid} ${what}`).join(', ')}${why}`,
       );
+    }
     await client.query('SELECT pg_sleep($1)', [PAUSE_MS / 1000]);
   }
 }

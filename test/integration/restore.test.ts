@@ -2,11 +2,16 @@ import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import type { Client } from 'pg';
 
 import { SIDE } from '../../src/catalog/names.ts';
+import { reachServer } from '../../src/cli/reach-server.ts';
+import { withClient, type ConnectionOptions } from '../../src/postgres/connection.ts';
 import { openBackup, type BackupSource } from '../../src/restore/backup-source.ts';
 import { restoreBackup, type RestoreInput, type RestoreOptions, type RestoreResult } from '../../src/restore/restore.ts';
+import { endSessions } from '../../src/restore/drop-database.ts';
+import { nameDatabase, swapDatabases } from '../../src/restore/swap-databases.ts';
 import { createMemoryStorage } from '../../src/storage/memory.ts';
 import { makeBackup, putBytes } from '../support/make-backup.ts';
 import { quietContext } from '../support/restore-context.ts';
@@ -19,7 +24,7 @@ const store = createMemoryStorage({ name: 'store' });
 
 beforeAll(async () => {
   temporaryFolder = await mkdtemp(join(tmpdir(), 'restore-test-'));
-  server = await startShopServer();
+  server = await startShopServer({ autovacuum: 'on', autovacuum_naptime: '1s', max_prepared_transactions: '2' });
   const { key } = await makeBackup(server.shop, server.programs, [store]);
   source = await openBackup([store], key);
 });
@@ -171,6 +176,35 @@ describe('a database that exists', () => {
     expect(await server.query('busy', 'SELECT one()')).toEqual([{ one: 1 }]);
   });
 
+  test.each([
+    `CREATE COLLATION mine FROM "C"`,
+    'CREATE TEXT SEARCH CONFIGURATION mine (COPY = simple)',
+    'CREATE OPERATOR === (FUNCTION = int4eq, LEFTARG = int4, RIGHTARG = int4)',
+    'CREATE CAST (int4 AS point) WITH INOUT',
+    'ALTER DEFAULT PRIVILEGES REVOKE EXECUTE ON FUNCTIONS FROM PUBLIC',
+  ])('counts as holding something after %s', async (statement) => {
+    await server.query('postgres', 'CREATE DATABASE busy');
+    await server.query('busy', statement);
+    await expect(restore({ database: 'busy' })).rejects.toMatchObject({ code: 'RESTORE_REFUSED' });
+  });
+
+  test('is refused at once when it is closed or has prepared transactions, with what to do', async () => {
+    await server.query('postgres', 'CREATE DATABASE live');
+    await server.query('live', `BEGIN; CREATE TABLE t (a int); PREPARE TRANSACTION 'half done'`);
+    await expect(restore({ database: 'live', replace: true })).rejects.toMatchObject({
+      code: 'RESTORE_REFUSED',
+      message: expect.stringContaining('half done'),
+    });
+    await server.query('live', `ROLLBACK PREPARED 'half done'`);
+    await server.query('postgres', 'ALTER DATABASE live ALLOW_CONNECTIONS false');
+    await expect(restore({ database: 'live', replace: true })).rejects.toMatchObject({
+      code: 'RESTORE_REFUSED',
+      hint: expect.stringContaining('ALTER DATABASE "live" ALLOW_CONNECTIONS true'),
+    });
+    const { connection } = await reachServer({ ...server.shop, database: 'live' });
+    expect(connection.database).toBe('postgres');
+  });
+
   test('is filled when it is empty, and keeps its own encoding and owner', async () => {
     await server.query('postgres', `CREATE ROLE keeper`);
     await server.query('postgres', `CREATE DATABASE prepared OWNER keeper TEMPLATE template0 LC_COLLATE 'C'`);
@@ -220,6 +254,121 @@ describe('a database that exists', () => {
       await server.query(database, 'ALTER SUBSCRIPTION sub SET (slot_name = NONE)');
       await server.query(database, 'DROP SUBSCRIPTION sub');
     }
+  });
+});
+
+describe('a change of names that fails', () => {
+  const names = { restored: 'fresh', name: 'live', kept: 'live_before' };
+
+  /** Runs `action` before (or after) a client's first query that begins with `beginning`. */
+  function disturb(client: Client, beginning: RegExp, how: 'before' | 'after', action: () => Promise<unknown>): void {
+    const query = client.query.bind(client) as (text: string, values?: unknown[]) => Promise<unknown>;
+    let done = false;
+    client.query = (async (text: string, values?: unknown[]) => {
+      if (done || !beginning.test(text)) return await query(text, values);
+      done = true;
+      if (how === 'before') await action();
+      const result = await query(text, values);
+      if (how === 'after') await action();
+      return result;
+    }) as typeof client.query;
+  }
+
+  async function swap(prepare: (client: Client, pid: number) => void): Promise<string[]> {
+    const { connection } = server.server;
+    return await withClient(connection, async (client) => {
+      const { rows } = await client.query<{ pid: number }>('SELECT pg_backend_pid() AS pid');
+      prepare(client, rows[0]!.pid);
+      return await swapDatabases(client, connection, names);
+    });
+  }
+
+  beforeEach(async () => {
+    for (const name of [names.restored, names.name]) await server.query('postgres', `CREATE DATABASE ${name}`);
+    await server.query('live', 'CREATE TABLE mine AS SELECT 1 AS a');
+  });
+
+  test('opens the old database again when the connection is lost half-way', async () => {
+    const failure = swap((client, pid) =>
+      disturb(client, /RENAME TO "live_before"/, 'before', () => server.query('postgres', `SELECT pg_terminate_backend(${pid})`)),
+    );
+    await expect(failure).rejects.toMatchObject({ code: 'RESTORE_FAILED', message: expect.stringContaining('It is as it was') });
+    expect(await server.query('live', 'SELECT a FROM mine')).toEqual([{ a: 1 }]);
+  });
+
+  test('has not failed when only the answer to the commit was lost', async () => {
+    await swap((client) => disturb(client, /^COMMIT/, 'after', async () => await Promise.reject(new Error('lost'))));
+    expect(await server.query('live_before', 'SELECT a FROM mine')).toEqual([{ a: 1 }]);
+    expect(await server.databases()).not.toContain('fresh');
+    await withClient(server.server.connection, async (client) => {
+      disturb(client, /RENAME/, 'after', async () => await Promise.reject(new Error('lost')));
+      await nameDatabase(client, server.server.connection, 'live', 'newest');
+    });
+    expect(await server.databases()).toContain('newest');
+  });
+
+  test('says what to run when the old database cannot be opened again', async () => {
+    const connection: { -readonly [Key in keyof ConnectionOptions]: ConnectionOptions[Key] } = { ...server.server.connection };
+    const failure = withClient(connection, async (client) => {
+      disturb(client, /RENAME/, 'before', async () => {
+        connection.user = 'nobody';
+        return await Promise.reject(new Error('lost'));
+      });
+      await swapDatabases(client, connection, names, { tries: 2, pauseMs: 10 });
+    });
+    await expect(failure).rejects.toMatchObject({
+      message: expect.not.stringContaining('as it was'),
+      hint: expect.stringContaining('ALTER DATABASE "live" ALLOW_CONNECTIONS true;'),
+    });
+  });
+
+  test('leaves no subscription stopped', async () => {
+    await server.query(
+      'live',
+      `CREATE SUBSCRIPTION one CONNECTION 'host=/nowhere' PUBLICATION p WITH (connect = false, slot_name = 'first');
+       CREATE SUBSCRIPTION two CONNECTION 'host=/nowhere' PUBLICATION p WITH (connect = false, slot_name = 'second');
+       CREATE FUNCTION refuse() RETURNS event_trigger LANGUAGE plpgsql AS
+         $$ BEGIN IF EXISTS (SELECT FROM pg_subscription WHERE subslotname IS NULL) THEN RAISE 'only one'; END IF; END $$;
+       CREATE EVENT TRIGGER refuse ON ddl_command_start EXECUTE FUNCTION refuse();`,
+    );
+    await expect(swap(() => undefined)).rejects.toThrow(/only one.*It is as it was/);
+    const slots = await server.query('live', 'SELECT subslotname FROM pg_subscription ORDER BY 1');
+    await server.query('live', 'DROP EVENT TRIGGER refuse');
+    for (const name of ['one', 'two']) {
+      await server.query('live', `ALTER SUBSCRIPTION ${name} SET (slot_name = NONE)`);
+      await server.query('live', `DROP SUBSCRIPTION ${name}`);
+    }
+    expect(slots).toEqual([{ subslotname: 'first' }, { subslotname: 'second' }]);
+  });
+});
+
+describe('a role that is no superuser', () => {
+  test('names and replaces databases that autovacuum is at work in', async () => {
+    await server.query('postgres', 'CREATE ROLE modest LOGIN CREATEDB');
+    await server.query('postgres', 'CREATE DATABASE vacuumed OWNER modest');
+    await server.query(
+      'vacuumed',
+      `CREATE TABLE slow (a int, b text) WITH (autovacuum_vacuum_cost_delay = 100, autovacuum_vacuum_cost_limit = 1, autovacuum_vacuum_threshold = 1)`,
+    );
+    await server.query('vacuumed', `INSERT INTO slow SELECT i, repeat('x', 500) FROM generate_series(1, 20000) i`);
+    await server.query('vacuumed', 'DELETE FROM slow');
+    const workers = `SELECT pid FROM pg_stat_activity WHERE datname = 'vacuumed' AND backend_type = 'autovacuum worker'`;
+    while ((await server.query('postgres', workers)).length === 0) await server.query('postgres', 'SELECT pg_sleep(0.1)');
+    const connection = { ...server.server.connection, user: 'modest' };
+    await withClient(connection, async (client) => await nameDatabase(client, connection, 'vacuumed', 'named'));
+    expect(await server.databases()).toContain('named');
+  });
+
+  test('waits for sessions that it may not end, and says which', async () => {
+    await server.query('postgres', 'CREATE ROLE shy LOGIN');
+    const connection = { ...server.server.connection, user: 'shy' };
+    await withClient(server.shop, async (user) => {
+      const ended = withClient(connection, async (client) => await endSessions(client, 'shop'));
+      const waiting = `SELECT FROM pg_stat_activity WHERE usename = 'shy' AND query LIKE 'SELECT pg_sleep%'`;
+      while ((await user.query(waiting)).rowCount === 0) await user.query('SELECT pg_sleep(0.05)');
+      await user.end();
+      await ended;
+    });
   });
 });
 
