@@ -87,7 +87,7 @@ function reportPlaces(
   const folder = (root: string) => decorate(createDiskStorage({ name: 'reports', root, readable: true }));
   // The default is below the backup directory, which must exist, while its `logs` is made when needed.
   if (targets.local && paths.reports === join(targets.local.directory, 'logs')) {
-    return [{ storage: folder(targets.local.directory), prefix: LOGS }, ...elsewhere];
+    return [{ storage: folder(targets.local.directory), prefix: LOGS, underLock: true }, ...elsewhere];
   }
   return [{ storage: folder(paths.reports), prefix: '' }, ...elsewhere];
 }

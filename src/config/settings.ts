@@ -100,7 +100,7 @@ export const SETTINGS: readonly Setting[] = [
     default: 'auto',
     env: ['BACKUP_LEVEL'],
     about:
-      'Compression level: up to 9 for gzip, up to 19 for zstd. `auto`: 1, and for gzip 5 where that makes rows at least 3 % smaller.',
+      'Compression level: up to 9 for gzip, up to 19 for zstd. `auto`: 1 for zstd; 2 for gzip, and 5 where that makes rows at least 4 % smaller.',
   },
   {
     key: 'dump.workers',

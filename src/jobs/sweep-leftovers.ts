@@ -10,10 +10,7 @@ const REPORT = '.backup_report_';
 /** Of the time in a label: `YYYYMMDD_HHMMSS`. */
 const STAMP_LENGTH = 15;
 
-/**
- * On a target that no lock of ours covers a run of somebody else may be at work: only what was begun so long ago is a leftover.
- * Less than a day, so that what a nightly run left is found by the next one.
- */
+/** What no lock of ours covers and does not carry our source's name may be somebody else's at work, unless it is this old. */
 const SHARED_AGE_MS = 20 * 3_600_000;
 
 export interface SweepOptions {
@@ -42,7 +39,7 @@ export interface SweepOptions {
 export async function sweepLeftovers(options: SweepOptions, signal: AbortSignal): Promise<string[]> {
   const { source, usable, locked, complete, reports, started } = options;
   const removed: string[] = [];
-  const limit = (storage: Storage) => (storage === locked ? started : new Date(started.getTime() - SHARED_AGE_MS));
+  const longAgo = new Date(started.getTime() - SHARED_AGE_MS);
   const attempt = async (name: string, run: () => Promise<void>) => {
     try {
       await run();
@@ -51,9 +48,9 @@ export async function sweepLeftovers(options: SweepOptions, signal: AbortSignal)
       options.onFailure(name, toBackupError(error));
     }
   };
-  const sweep = (storage: Storage, prefix: string) =>
+  const sweep = (storage: Storage, prefix: string, before: Date) =>
     attempt(storage.name, async () => {
-      const swept = await storage.sweep(prefix, limit(storage), signal);
+      const swept = await storage.sweep(prefix, before, signal);
       removed.push(...swept.map(({ key }) => storage.location(key)));
     });
 
@@ -61,10 +58,6 @@ export async function sweepLeftovers(options: SweepOptions, signal: AbortSignal)
     for (const { target: name, key } of await sideFiles()) {
       const target = usable.find((each) => each.name === name)!;
       await attempt(name, async () => {
-        if (target !== locked) {
-          const found = await target.head(key, signal);
-          if (!found || found.modified >= limit(target)) return;
-        }
         await target.remove(key, signal);
         removed.push(target.location(key));
       });
@@ -72,11 +65,14 @@ export async function sweepLeftovers(options: SweepOptions, signal: AbortSignal)
   }
   for (const target of usable) {
     // No label of another source begins like ours: an underscore in its name would be percent-encoded.
-    await sweep(target, target === locked ? FULL : FULL + labelOf(source, started).slice(0, -STAMP_LENGTH));
-    await sweep(target, PROBE);
+    await sweep(target, target === locked ? FULL : FULL + labelOf(source, started).slice(0, -STAMP_LENGTH), started);
+    await sweep(target, PROBE, target === locked ? started : longAgo);
   }
   // Of the places of reports only those that are known to answer: the others only cost time.
-  for (const { storage, prefix } of reports) if (usable.includes(storage)) await sweep(storage, prefix + REPORT);
+  for (const { storage, prefix, underLock } of reports) {
+    if (underLock === true || usable.includes(storage))
+      await sweep(storage, prefix + REPORT, underLock === true ? started : longAgo);
+  }
   return removed;
 
   async function sideFiles() {

@@ -9,6 +9,8 @@ export interface ReportPlace {
   readonly storage: Storage;
   /** {@link LOGS}, or nothing when the storage is a folder of reports only. */
   readonly prefix: string;
+  /** Whether it lies in the directory that a run locks, so that nobody else is writing there. */
+  readonly underLock?: boolean;
 }
 
 /**

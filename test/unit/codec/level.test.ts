@@ -14,11 +14,11 @@ const text = Buffer.from(
 describe('the level that is chosen when none is asked for', () => {
   test('text is worth a higher one, random keys are not', () => {
     expect(levelFor('gzip', 'auto', text)).toBe(5);
-    expect(levelFor('gzip', 'auto', Buffer.from(randomBytes(100_000).toString('hex')))).toBe(1);
+    expect(levelFor('gzip', 'auto', Buffer.from(randomBytes(100_000).toString('hex')))).toBe(2);
   });
 
   test('a short or empty member has one, too; zstd stays at its first', () => {
-    expect(levelFor('gzip', 'auto', Buffer.alloc(0))).toBe(1);
+    expect(levelFor('gzip', 'auto', Buffer.alloc(0))).toBe(2);
     expect(levelFor('zstd', 'auto', text)).toBe(1);
   });
 
