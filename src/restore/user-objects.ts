@@ -25,6 +25,15 @@ export async function readUserObjects(client: Client): Promise<string[]> {
          JOIN pg_database d ON d.oid = s.subdbid AND d.datname = current_database()
        UNION ALL SELECT 8, 'event trigger ' || quote_ident(evtname), oid FROM pg_event_trigger
        UNION ALL SELECT 8, 'foreign-data wrapper ' || quote_ident(fdwname), oid FROM pg_foreign_data_wrapper
+       UNION ALL SELECT 8, 'language ' || quote_ident(lanname), oid FROM pg_language
+       UNION ALL SELECT 9, 'collation ' || oid::regcollation, oid FROM pg_collation
+       UNION ALL SELECT 9, 'text search configuration ' || oid::regconfig, oid FROM pg_ts_config
+       UNION ALL SELECT 9, 'text search dictionary ' || oid::regdictionary, oid FROM pg_ts_dict
+       UNION ALL SELECT 9, 'text search parser ' || quote_ident(prsname), oid FROM pg_ts_parser
+       UNION ALL SELECT 9, 'text search template ' || quote_ident(tmplname), oid FROM pg_ts_template
+       UNION ALL SELECT 9, 'operator ' || oid::regoperator, oid FROM pg_operator
+       UNION ALL SELECT 9, format('cast (%s AS %s)', castsource::regtype, casttarget::regtype), oid FROM pg_cast
+       UNION ALL SELECT 9, 'default privileges of ' || defaclrole::regrole, oid FROM pg_default_acl
      ) objects WHERE oid >= $1 ORDER BY rank, oid LIMIT 5`,
     [FIRST_USER_OID],
   );
