@@ -101,7 +101,7 @@ async function checkExtensions(client: Client, { manifest }: ServerCheck, { prob
   }
 }
 
-async function checkSpace(client: Client, check: ServerCheck, { problems }: ServerFindings): Promise<void> {
+async function checkSpace(client: Client, check: ServerCheck, { problems, warnings }: ServerFindings): Promise<void> {
   const { manifest, connection, temporaryFolder } = check;
   const temporary = await freeBytes(temporaryFolder);
   const toc = manifest.side.toc?.bytes ?? 0;
@@ -112,12 +112,11 @@ async function checkSpace(client: Client, check: ServerCheck, { problems }: Serv
     `SELECT CASE WHEN pg_has_role('pg_read_all_settings', 'USAGE') THEN current_setting('data_directory') END AS folder`,
   );
   const free = rows[0]?.folder ? await freeBytes(rows[0].folder) : undefined;
-  // Rows take no less on disk than as text, as a rule; indexes and WAL come on top and are not known.
-  if (free !== undefined && free < manifest.file.rawBytes) {
-    problems.push(
-      `The server's data directory ${rows[0]!.folder!} has ${megabytes(free)} free; the backup holds ${megabytes(manifest.file.rawBytes)} of rows.`,
-    );
-  }
+  if (free === undefined || free >= manifest.file.rawBytes) return;
+  // An estimate: bytea and what TOAST compresses take less on disk than as text, while indexes and WAL come on top.
+  const finding = `The server's data directory ${rows[0]!.folder!} has ${megabytes(free)} free; the backup holds ${megabytes(manifest.file.rawBytes)} of rows as text.`;
+  if (free < manifest.file.rawBytes / 3) problems.push(finding);
+  else warnings.push(`${finding} It may not be enough.`);
 }
 
 async function checkLocale(client: Client, { properties }: ServerCheck, { problems }: ServerFindings): Promise<void> {
