@@ -3,6 +3,7 @@ import { createGunzip } from 'node:zlib';
 import { BEGIN_PREFIX, END_PREFIX } from '../codec/script-comments.ts';
 import { BackupError } from '../errors.ts';
 import { runProgram } from '../postgres/run-program.ts';
+import { guardScript } from './foreign-guard.ts';
 
 export type ScriptFormat = 'sql' | 'sql.gz' | 'sql.zst';
 
@@ -16,17 +17,17 @@ const BEGIN_BYTES = 1024;
 const OVERLAP = 64;
 
 /**
- * The text of an SQL script, decompressed. Refuses, when it comes to it, to hand on a command that goes to another database, and throws
+ * The text of an SQL script, decompressed, in pieces of whole lines. Throws `RESTORE_REFUSED` before it hands on anything of a piece that
+ * has a command which goes to another database, or makes, drops or changes one: what ran before could only reach the new database. Throws
  * `BACKUP_DAMAGED` at the end of a script that says how it ends and does not end so.
  */
 export async function* readScript(path: string, format: ScriptFormat, signal: AbortSignal): AsyncGenerator<Buffer, void, void> {
-  let before: Buffer = Buffer.from('\n');
+  let before: Buffer = Buffer.alloc(0);
   let start: Buffer | undefined;
   const ended = new Set<string>();
-  for await (const chunk of decompressed(path, format, signal)) {
+  for await (const chunk of guardScript(decompressed(path, format, signal), (line) => reachesDatabase(path, line))) {
     start ??= chunk.subarray(0, BEGIN_BYTES);
     const seen = Buffer.concat([before.subarray(-OVERLAP), chunk]);
-    if (seen.includes('\n\\connect ') || seen.includes('\n\\c ')) throw leavesDatabase(path);
     for (const { end } of ENDINGS) if (seen.includes(end)) ended.add(end);
     yield chunk;
     before = seen;
@@ -40,10 +41,11 @@ export async function* readScript(path: string, format: ScriptFormat, signal: Ab
   }
 }
 
-function leavesDatabase(path: string): BackupError {
+function reachesDatabase(path: string, line: string): BackupError {
   return new BackupError(
     'RESTORE_REFUSED',
-    `${path} goes to another database (\\connect), which it could overwrite: it was made by pg_dump --create or pg_dumpall.`,
+    `${path} has the line ${JSON.stringify(line)}, which reaches beyond the database that is restored and could overwrite or drop others: ` +
+      'it was probably made by pg_dumpall or pg_dump --create. Nothing was changed but the new database, which is not kept.',
     { hint: 'Restore it by hand with psql where that is wanted, or take the part of the database you need out of it.' },
   );
 }

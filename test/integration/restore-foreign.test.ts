@@ -106,6 +106,54 @@ describe('a dump that something else made', () => {
     expect(await server.query('shop', 'SELECT count(*)::int AS n FROM orders')).toEqual([{ n: 20_000 }]);
   });
 
+  test('is refused before anything of it ran when pg_dumpall -c made it, however long its header is', async () => {
+    const path = join(folder, 'cluster.sql');
+    await server.query('postgres', 'CREATE DATABASE live');
+    await runProgram(server.programs.path('pg_dumpall'), ['-c', '-f', path], { env: libpqEnvironment(server.shop) });
+    const cluster = await readFile(path, 'utf8');
+    expect(cluster).toContain('\nDROP DATABASE live;');
+    // More than psql is given at once, so that the beginning has run when the end is read.
+    const filler = `-- ${'roles '.repeat(20)}\n`.repeat(40_000);
+    const anonymous = cluster.replaceAll('-- PostgreSQL database cluster dump', '--');
+    const scripts = [
+      cluster.replace('DROP DATABASE', () => `${filler}DROP DATABASE`),
+      anonymous.replace('\\connect', () => `${filler}\\connect`),
+      filler + anonymous.slice(anonymous.indexOf('\\connect')),
+    ];
+    for (const [index, script] of scripts.entries()) {
+      for (const bytes of [Buffer.from(script), gzipSync(script), zstdCompressSync(script)]) {
+        await expect(restore(await file(`cluster ${index}`, bytes))).rejects.toMatchObject({ code: 'RESTORE_REFUSED' });
+        expect(await server.databases()).toEqual(['live', ...STANDING]);
+      }
+    }
+  });
+
+  test.each(['DROP DATABASE live;', 'alter database live RENAME TO lost;', '\\connect live', '\\c live'])(
+    'is refused wherever the pieces it is read in end in %s',
+    async (command) => {
+      await server.query('postgres', 'CREATE DATABASE live');
+      for (const before of [-20, -9, -1, 0]) {
+        const script = `-- ${'x'.repeat(1024 * 1024 - 4 + before)}\n${command}\nDROP TABLE none;\n`;
+        await expect(restore(await file('pieces.sql', script))).rejects.toMatchObject({ code: 'RESTORE_REFUSED' });
+        expect(await server.databases()).toEqual(['live', ...STANDING]);
+      }
+    },
+  );
+
+  test('restores rows that read like commands', async () => {
+    const text = `DROP DATABASE shop;\n\\connect shop\n-- PostgreSQL database cluster dump\n\\.\n`;
+    await server.query('postgres', 'CREATE DATABASE quoting TEMPLATE shop');
+    const rows = [...text.split('\n'), text, `${text}${'long '.repeat(700_000)}`];
+    await server.query('quoting', 'CREATE TABLE lines (line text)');
+    for (const row of rows) await server.query('quoting', `INSERT INTO lines VALUES ($row$${row}$row$)`);
+    const path = join(folder, 'quoting.sql');
+    await runProgram(server.programs.path('pg_dump'), ['-f', path], {
+      env: { ...libpqEnvironment(server.shop), PGDATABASE: 'quoting' },
+    });
+    await restore(path);
+    expect(await server.dumpOf('restored')).toBe(await server.dumpOf('quoting'));
+  });
+
   test('is refused when the archive is damaged, the folder is none of pg_dump, or there is no file', async () => {
     const archive = await dump('damaged.custom', '-F', 'custom');
     await writeFile(archive, damaged(await readFile(archive)));
