@@ -9,7 +9,7 @@ import {
   type MemberEntry,
   type TableEntry,
 } from '../catalog/manifest.ts';
-import { loadTarget } from '../catalog/member-index.ts';
+import { loadTargetKey } from '../catalog/member-index.ts';
 import { parseDumpName, SIDE } from '../catalog/names.ts';
 import { addDigests, EMPTY_DIGEST } from '../codec/row-digest.ts';
 import { BackupError } from '../errors.ts';
@@ -62,7 +62,7 @@ export async function rebuildManifest(storage: Storage, key: string, context: Ru
   const begin = scan.begin as BeginFacts;
   const end = scan.end as EndFacts;
   const encoding = begin.database.encoding;
-  const indexByTarget = new Map(end.tables.map((table, index) => [targetKey(table), index]).reverse() as [string, number][]);
+  const indexByTarget = new Map(end.tables.map((table, index) => [loadTargetKey(table), index]).reverse() as [string, number][]);
   checkRows(storage.location(key), scan, end.tables, encoding);
   const members = scan.members.map(({ header, offset, sha256, copyHeader }): MemberEntry => {
     const table = copyHeader === undefined ? undefined : indexByTarget.get(headerKey(copyHeader, encoding));
@@ -124,8 +124,8 @@ function checkRows(location: string, scan: Scan, tables: readonly TableEntry[], 
   for (const [header, tally] of scan.tables) found.set(headerKey(header, encoding), tally);
   const expected = new Map<string, Tally>();
   for (const table of tables) {
-    const sum = expected.get(targetKey(table)) ?? { rows: 0, digest: EMPTY_DIGEST };
-    expected.set(targetKey(table), { rows: sum.rows + table.rows, digest: addDigests(sum.digest, table.digest) });
+    const sum = expected.get(loadTargetKey(table)) ?? { rows: 0, digest: EMPTY_DIGEST };
+    expected.set(loadTargetKey(table), { rows: sum.rows + table.rows, digest: addDigests(sum.digest, table.digest) });
   }
   const wrong = [...new Set([...found.keys(), ...expected.keys()])].filter((key) => {
     const [is, should] = [found.get(key), expected.get(key)];
@@ -137,11 +137,6 @@ function checkRows(location: string, scan: Scan, tables: readonly TableEntry[], 
     'BACKUP_DAMAGED',
     `${location} contradicts itself: the rows of ${names.join(', ')} are not those that its last line says. No manifest was written.`,
   );
-}
-
-function targetKey(table: TableEntry): string {
-  const { schema, name } = loadTarget(table);
-  return JSON.stringify([schema, name]);
 }
 
 function headerKey(copyHeader: string, encoding: string): string {
