@@ -37,7 +37,7 @@ export async function* guardScript(
   for await (const chunk of script) {
     const seen = held.length === 0 ? chunk : Buffer.concat([held, chunk]);
     let whole = seen.lastIndexOf('\n') + 1;
-    if (seen.length - whole > LONGEST_LINE_BYTES || (whole === 0 && inLine)) whole = seen.length;
+    if (seen.length - whole > LONGEST_LINE_BYTES) whole = seen.length;
     held = seen.subarray(whole);
     if (whole === 0) continue;
     const piece = seen.subarray(0, whole);
