@@ -36,8 +36,8 @@ export interface CommandContext {
   readonly signal: AbortSignal;
   readonly log: Log;
   readonly clock: Clock;
-  /** The result: a value for `--json`, lines for people. */
-  readonly print: (value: unknown, lines: readonly string[]) => void;
+  /** The result: a value for `--json` (once; if the command then throws, its `error` is added), lines for people. */
+  readonly print: (value: object, lines: readonly string[]) => void;
   /** Something a person should know beside the result; on standard error. */
   readonly note: (text: string) => void;
 }
@@ -61,6 +61,8 @@ export async function runCommand(
   const json = options.json ?? false;
   const verbose = options.verbose ?? false;
   let redact = (text: string) => text;
+  // Printed at the end, so that there is one document whatever happens.
+  let document: object = {};
   let parts: Parts | undefined;
   const progress = json ? silentProgress : createProgressBar(terminal.stderr);
   try {
@@ -71,19 +73,23 @@ export async function runCommand(
     const status = await run({
       ...{ parts, config, terminal, json, progress, signal, log, clock: systemClock },
       print: (value, lines) => {
-        if (json) printJson(terminal.stdout, value);
+        if (json) document = value;
         else printLines(terminal.stdout, lines.map(redact));
       },
       note: (text) => printLines(terminal.stderr, redact(text).split('\n')),
     });
     progress.end(status === 0 ? 'done' : 'failed');
+    if (json) printJson(terminal.stdout, document);
     return status;
   } catch (thrown) {
     progress.end('failed');
-    const error = toBackupError(signal.aborted ? signal.reason : thrown);
+    // An abort may come out as any failure. One that says so itself also says what was left behind.
+    const own = toBackupError(thrown);
+    const error = signal.aborted && own.code !== 'ABORTED' ? toBackupError(signal.reason) : own;
     if (json) {
       const { code, message, hint } = errorReport(error);
       printJson(terminal.stdout, {
+        ...document,
         error: { code, message: redact(message), ...(hint === undefined ? {} : { hint: redact(hint) }) },
       });
     }
