@@ -1,6 +1,6 @@
 import { stat } from 'node:fs/promises';
 import { basename, dirname, resolve, sep } from 'node:path';
-import { findBackup } from '../catalog/find-backup.ts';
+import { searchBackup, type FoundBackup } from '../catalog/find-backup.ts';
 import type { Backup } from '../catalog/backup.ts';
 import { parseDumpName, SIDE } from '../catalog/names.ts';
 import { BackupError } from '../errors.ts';
@@ -11,7 +11,15 @@ import type { CommandContext } from './command.ts';
 
 /** What a person named on the command line. */
 export type Dump =
-  | { readonly kind: 'backup'; readonly key: string; readonly copies: readonly Storage[]; readonly backup?: Backup }
+  | {
+      readonly kind: 'backup';
+      readonly key: string;
+      readonly copies: readonly Storage[];
+      /** What the targets showed of it; not known of a path outside them. */
+      readonly backup?: Backup;
+      /** What a person who asked for the latest should know: newer ones that cannot be taken, targets that were not asked. */
+      readonly warnings: readonly string[];
+    }
   /** A file or folder that is no backup of ours with a manifest. */
   | { readonly kind: 'file'; readonly path: string };
 
@@ -29,20 +37,37 @@ export async function findDump(context: CommandContext, what: string, targetName
   if (isPath && (local === undefined || !path.startsWith(local + sep) || !parseDumpName(path))) {
     const ours = parseDumpName(path) !== undefined && (await exists(path + SIDE.manifest));
     if (!ours) return { kind: 'file', path };
-    return { kind: 'backup', key: basename(path), copies: [createDiskStorage({ name: 'file', root: dirname(path) })] };
+    return {
+      kind: 'backup',
+      key: basename(path),
+      copies: [createDiskStorage({ name: 'file', root: dirname(path) })],
+      warnings: [],
+    };
   }
-  const backup = await findBackup(targets, what === '' ? 'latest' : isPath ? basename(path) : what, {
+  const name = what === '' ? 'latest' : isPath ? basename(path) : what;
+  const found = await searchBackup(targets, name, {
     allowUnreachable: true,
     signal,
     ...(config.source.named ? { source: config.source.name } : {}),
   });
+  const { backup } = found;
   const copies = holders(backup, targets);
   if (backup.state === 'expired' || copies.length === 0) {
     throw new BackupError('BACKUP_DAMAGED', `${backup.label} cannot be used: ${backup.problem ?? 'no target holds its dump'}.`, {
       hint: 'Choose another: `backup-manager list-backups` shows all.',
     });
   }
-  return { kind: 'backup', key: backup.key, copies, backup };
+  return { kind: 'backup', key: backup.key, copies, backup, warnings: name === 'latest' ? latestWarnings(found) : [] };
+}
+
+function latestWarnings({ backup, skipped, unreachable }: FoundBackup): string[] {
+  return [
+    ...skipped.map(
+      ({ label, state, problem }) =>
+        `${label} is newer than ${backup.label} but ${state}${problem === undefined ? '' : `: ${problem}`}.`,
+    ),
+    ...unreachable.map(({ target, error }) => `${target} could not be asked and may hold a newer backup: ${error.message}`),
+  ];
 }
 
 async function exists(path: string): Promise<boolean> {

@@ -24,13 +24,16 @@ export interface RestoreFlags {
 
 /** Restores a backup, a file of another tool, or one table, into a database beside; never over one that holds something. */
 export async function restore(context: CommandContext, what: string, database: string, flags: RestoreFlags): Promise<number> {
-  const { parts, config, progress, signal, log, clock, print } = context;
+  const { parts, config, progress, signal, log, clock, print, note } = context;
   const table = flags.table === undefined ? undefined : parseTableName(flags.table);
   const as = flags.as === undefined ? undefined : parseTableName(flags.as);
   if (!table && (as || flags.append)) throw new BackupError('USAGE', '--as and --append are for --table only');
   const began = clock.monotonic();
   const dump = await findDump(context, what, flags.target);
-  const source = dump.kind === 'backup' ? await openBackup(dump.copies, dump.key, signal) : undefined;
+  const source = dump.kind === 'backup' ? await openBackup(dump.copies, dump.key, signal, dump.backup?.manifest) : undefined;
+  const warnings = dump.kind === 'backup' ? dump.warnings : [];
+  // Said before the work too: a restore of an older backup may not be worth its hours.
+  for (const warning of warnings) note(`Warning: ${warning}`);
   const { connection, facts } = await reachServer(parts.connection);
   // An archive is read by the version of pg_restore that wrote it or a later one.
   const archiveMajor = source ? Number.parseInt(source.manifest.programs.pgDump, 10) : 0;
@@ -57,7 +60,8 @@ export async function restore(context: CommandContext, what: string, database: s
   }
   progress.end('done');
   const seconds = Math.round(clock.monotonic() - began) / 1000;
-  print({ ...result, seconds }, resultLines(result, seconds, flags.table));
+  const told = { ...result, warnings: [...warnings, ...result.warnings] };
+  print({ ...told, seconds }, resultLines(told, seconds, flags.table));
   return 0;
 }
 

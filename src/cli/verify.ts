@@ -1,5 +1,5 @@
 import type { Backup } from '../catalog/backup.ts';
-import { findBackup } from '../catalog/find-backup.ts';
+import { searchBackup } from '../catalog/find-backup.ts';
 import { BackupError } from '../errors.ts';
 import type { ClientPrograms } from '../postgres/programs.ts';
 import { verifyBackup, type VerifyResult } from '../restore/verify.ts';
@@ -14,9 +14,9 @@ const INCONCLUSIVE = new BackupError('BACKUP_INCOMPLETE', '').exitStatus;
 export async function verify(context: CommandContext, what: string, targetName: string | undefined): Promise<number> {
   const { parts, config, progress, signal, log, clock, print } = context;
   const targets = chooseTargets(parts.targets, targetName);
-  const backup = await findBackup(targets, what === '' ? 'latest' : what, {
-    allowUnreachable: true,
-    signal,
+  // The newest of all, not the newest good one: that the newest is damaged is what one wants to hear.
+  const { backup } = await searchBackup(targets, what === '' ? 'latest' : what, {
+    ...{ allowUnreachable: true, signal, latest: 'any' as const },
     ...(config.source.named ? { source: config.source.name } : {}),
   });
   const programs = await programsFor(context, backup);
@@ -32,7 +32,8 @@ export async function verify(context: CommandContext, what: string, targetName: 
   }
   const absent = absentCopies(backup);
   print({ label: backup.label, results, absent }, [...results.flatMap(resultLines), ...absent.map(({ says }) => says)]);
-  if (results.length === 0 || results.some(({ outcome }) => outcome === 'failed') || absent.some(({ expected }) => expected)) {
+  const nowhere = results.length === 0 && absent.every(({ expected }) => expected);
+  if (nowhere || results.some(({ outcome }) => outcome === 'failed') || absent.some(({ expected }) => expected)) {
     throw new BackupError('BACKUP_DAMAGED', `${backup.label} did not pass: ${failures(results, absent).join('; ')}.`, {
       hint: 'Keep what there is, and restore from a copy that passed. `backup-manager create-backup` makes a new backup.',
     });

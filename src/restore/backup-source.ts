@@ -14,8 +14,17 @@ export interface BackupSource {
   readonly manifest: Manifest;
 }
 
-/** Reads the manifest of a dump from the first copy that has a good one. Throws that of the first copy's failure. */
-export async function openBackup(copies: readonly Storage[], key: string, signal?: AbortSignal): Promise<BackupSource> {
+/**
+ * Reads the manifest of a dump from the first copy that has a good one, unless it is `known`: a listing may have found it on a
+ * target that lost the dump. Throws that of the first copy's failure.
+ */
+export async function openBackup(
+  copies: readonly Storage[],
+  key: string,
+  signal?: AbortSignal,
+  known?: Manifest,
+): Promise<BackupSource> {
+  if (known && copies.length > 0) return { copies, key, manifest: known };
   let failure: unknown;
   for (const copy of copies) {
     try {

@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, test } from '@jest/globals';
 
 import { isGood } from '../../../src/catalog/backup.ts';
 import { listBackups } from '../../../src/catalog/catalog.ts';
-import { findBackup } from '../../../src/catalog/find-backup.ts';
+import { findBackup, searchBackup } from '../../../src/catalog/find-backup.ts';
 import { findSideFilesWithoutDump } from '../../../src/catalog/leftovers.ts';
 import { serializeManifest } from '../../../src/catalog/manifest-file.ts';
 import type { Manifest } from '../../../src/catalog/manifest.ts';
@@ -171,6 +171,23 @@ describe('a backup', () => {
     await expect(findBackup([local], 'latest')).rejects.toMatchObject({
       hint: expect.stringContaining('backup_shop_20260106_020000 (incomplete)'),
     });
+  });
+
+  test('is the latest with what is newer and was passed over, and with the targets that may hold a newer one', async () => {
+    const found = await searchBackup([local, unreachable('s3')], 'latest', { allowUnreachable: true });
+    expect(found).toMatchObject({
+      backup: { label: 'backup_shop_20260105_020000' },
+      skipped: [{ label: 'backup_shop_20260106_020000', state: 'incomplete' }],
+      unreachable: [{ target: 's3', error: { code: 'STORAGE_UNAVAILABLE' } }],
+    });
+  });
+
+  test('is the latest of any state when that is asked for, unless its removal has begun', async () => {
+    const newest = dumpKey('backup_shop_20260106_020000', 'gzip');
+    await putBytes(local, newest, Buffer.alloc(3));
+    expect(await searchBackup([local], 'latest', { latest: 'any' })).toMatchObject({ backup: { key: newest }, skipped: [] });
+    await putBytes(local, newest + SIDE.expired, Buffer.alloc(1));
+    expect(await findBackup([local], 'latest', { latest: 'any' })).toMatchObject({ label: 'backup_shop_20260105_020000' });
   });
 
   test('is removed wholly, and is not good at any moment of it', async () => {
