@@ -31,6 +31,22 @@ export interface Scheduler {
   stop(reason: BackupError): Promise<readonly JobOutcome[]>;
 }
 
+/** How far is looked ahead for the longest gap: a week, or a year of a monthly job. */
+const AHEAD = { ms: 8 * 24 * 60 * 60_000, runs: 13 } as const;
+/** A week of one every ten minutes. One that runs more often has no gap that matters beyond these. */
+const RUNS_IN_A_WEEK = 1100;
+
+/**
+ * The longest time between one run and the next, ms, within the next days; `undefined` when there are no two runs. Not of the whole
+ * year: a run in the hour that the clock skips in spring is left out, and that must not count all year round.
+ */
+export function longestGap(expression: string, timeZone: string): number | undefined {
+  const runs = cron.createTask(expression, () => undefined, { timezone: timeZone }).getNextRuns(RUNS_IN_A_WEEK);
+  const near = runs.filter((run, at) => at < AHEAD.runs || run.getTime() - runs[0]!.getTime() <= AHEAD.ms);
+  const gaps = near.slice(1).map((run, at) => run.getTime() - near[at]!.getTime());
+  return gaps.length === 0 ? undefined : Math.max(...gaps);
+}
+
 /**
  * Fires jobs at their times, each at most once at a time: a time that comes while the last run still goes on is skipped with
  * a warning. Throws `CONFIG_INVALID` for an expression that node-cron does not take.

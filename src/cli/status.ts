@@ -1,16 +1,28 @@
-import { isGood } from '../catalog/backup.ts';
+import { isGood, type Backup, type BackupState } from '../catalog/backup.ts';
 import { listBackups, type Listing } from '../catalog/catalog.ts';
-import { BackupError, toBackupError } from '../errors.ts';
+import { BackupError, toBackupError, type ErrorCode } from '../errors.ts';
 import type { Job } from '../jobs/job.ts';
 import { withClient } from '../postgres/connection.ts';
 import { readServerFacts } from '../postgres/server-facts.ts';
 import { errorReport, type ErrorReport } from '../report/backup-report.ts';
 import { lastBackupReport, type FoundReport } from '../report/last-report.ts';
-import { createScheduler } from '../scheduler.ts';
+import { createScheduler, longestGap } from '../scheduler.ts';
 import type { CommandContext } from './command.ts';
 import { backupValue } from './list-backups.ts';
 import { ageText, bytesText, timeText } from './quantities.ts';
 import { factLines } from './table.ts';
+
+/** States that are a problem, with the code that they end with. `incomplete` is told by the run that made it. */
+const BAD_STATES: Partial<Record<BackupState, ErrorCode>> = {
+  damaged: 'BACKUP_DAMAGED',
+  unindexed: 'BACKUP_DAMAGED',
+  'newer-format': 'BACKUP_FORMAT',
+  unknown: 'STORAGE_UNAVAILABLE',
+};
+/** How late a backup may be: the time that a run takes, and its attempts. */
+const LATE_MS = 2 * 60 * 60_000;
+/** How many labels a problem lists. */
+const LISTED = 3;
 
 interface Health {
   readonly name: string;
@@ -36,12 +48,18 @@ export async function status(context: CommandContext): Promise<number> {
       ),
     );
   }
+  const [next] = nextRuns(context);
   const listing = await listBackups(parts.targets, { allowUnreachable: true, signal });
   const ofSource = listing.backups.filter((backup) => !config.source.named || backup.source === config.source.name);
   const newest = ofSource.find(isGood);
-  if (!newest) problems.push(new BackupError('BACKUP_UNKNOWN', 'there is no good backup'));
+  for (const { target, error } of listing.unreachable) {
+    if (targets.every(({ name, error: told }) => name !== target || told === undefined)) problems.push(error);
+  }
+  problems.push(
+    ...badBackups(listing),
+    ...staleness(newest, longestGap(config.schedule.backup, config.schedule.timeZone), clock.now()),
+  );
   const run = await lastRun(context, problems);
-  const [next] = nextRuns(context);
 
   const now = clock.now();
   print(
@@ -117,6 +135,27 @@ async function lastRun({ parts, signal }: CommandContext, problems: BackupError[
     problems.push(toBackupError(error));
     return undefined;
   }
+}
+
+/** One problem for each state that says that something of what was stored cannot be relied on. */
+export function badBackups({ backups }: Pick<Listing, 'backups'>): BackupError[] {
+  return Object.entries(BAD_STATES).flatMap(([state, code]) => {
+    const labels = backups.filter((backup) => backup.state === state).map(({ label }) => label);
+    if (labels.length === 0) return [];
+    const more = labels.length > LISTED ? ` and ${labels.length - LISTED} more` : '';
+    return [new BackupError(code, `${labels.length} ${state} (${labels.slice(0, LISTED).join(', ')}${more})`)];
+  });
+}
+
+/** Whether the newest good backup is older than it can be when every run of the schedule made one. */
+export function staleness(newest: Pick<Backup, 'started'> | undefined, gapMs: number | undefined, now: Date): BackupError[] {
+  if (!newest) return [new BackupError('BACKUP_UNKNOWN', 'there is no good backup')];
+  if (gapMs === undefined || now.getTime() - newest.started.getTime() <= gapMs + LATE_MS) return [];
+  const age = ageText(newest.started, now);
+  const gap = ageText(new Date(now.getTime() - gapMs), now);
+  return [
+    new BackupError('BACKUP_UNKNOWN', `the newest good backup is ${age} old, and the schedule makes one at least every ${gap}`),
+  ];
 }
 
 function nextRuns({ config, clock, log }: CommandContext) {

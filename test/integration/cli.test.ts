@@ -1,3 +1,5 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { copyFile, mkdir, mkdtemp, readdir, readFile, rename, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,7 +9,7 @@ import { Ajv } from 'ajv';
 import { quoteIdentifier, withClient } from '../../src/postgres/connection.ts';
 import { startThrowAwayServer, type ThrowAwayServer } from '../../src/postgres/throw-away-server.ts';
 import { backupReportSchema } from '../../src/report/backup-report-schema.ts';
-import { backupManager, sourceSettings, type Ended } from '../support/command.ts';
+import { backupManager, CLI, sourceSettings, type Ended } from '../support/command.ts';
 import { installedVersions } from '../support/postgres-versions.ts';
 import { testWithMounts, withMount } from '../support/mounting.ts';
 
@@ -168,6 +170,55 @@ describe('backup-manager', () => {
     expect(value.next.next).toMatch(/T02:00:00\.000Z$/);
     const unwell = await json(['status'], { POSTGRES_DB: 'absent' });
     expect(unwell).toMatchObject({ status: 10, value: { healthy: false } });
+  });
+
+  test('is not well when the newest backup is old or one is damaged', async () => {
+    const old = join(folder, 'old');
+    await mkdir(join(old, 'full'), { recursive: true });
+    for (const name of (await files()).filter((each) => each.startsWith(label))) {
+      const then = name.replace(/_\d{8}_\d{6}/, '_20200101_020000');
+      await copyFile(join(folder, 'backups', 'full', name), join(old, 'full', then));
+    }
+    const aged = await json(['status'], { BACKUP_DIR: old });
+    expect(aged).toMatchObject({ status: 30, value: { healthy: false } });
+    expect(aged.value.problems).toEqual([expect.stringMatching(/newest good backup is \d+ d old.*every 24 h/)]);
+
+    await truncate(join(old, 'full', 'backup_shop_20200101_020000.sql.gz'), 100);
+    const damaged = await json(['status'], { BACKUP_DIR: old });
+    expect(damaged.value.problems).toContain('1 damaged (backup_shop_20200101_020000)');
+  });
+
+  test('says which newer backup the latest is not, and verifies that one', async () => {
+    const both = join(folder, 'both');
+    await mkdir(join(both, 'full'), { recursive: true });
+    const newer = 'backup_shop_20990101_020000';
+    for (const name of (await files()).filter((each) => each.startsWith(label))) {
+      await copyFile(join(folder, 'backups', 'full', name), join(both, 'full', name));
+      await copyFile(join(folder, 'backups', 'full', name), join(both, 'full', name.replace(label, newer)));
+    }
+    await truncate(join(both, 'full', `${newer}.sql.gz`), 100);
+    const verified = await json(['verify'], { BACKUP_DIR: both });
+    expect(verified).toMatchObject({ status: 30, value: { label: newer, error: { code: 'BACKUP_DAMAGED' } } });
+    const restored = await json(['restore', 'latest', 'not_the_newest'], { BACKUP_DIR: both });
+    expect(restored).toMatchObject({ status: 0, value: { label } });
+    expect(restored.value.warnings).toContainEqual(expect.stringMatching(new RegExp(`^${newer} is newer .* damaged`)));
+    expect(restored.stderr).toContain(`Warning: ${newer}`);
+  });
+
+  test('ends with its own status when nobody reads what it says', async () => {
+    const unread = async (args: string, which: string, more: Record<string, string> = {}) => {
+      const script = `"$0" "$1" ${args} ${which} | true; exit "\${PIPESTATUS[0]}"`;
+      const child = spawn('bash', ['-c', script, process.execPath, CLI], {
+        stdio: 'ignore',
+        env: { PATH: '/usr/local/bin:/usr/bin:/bin', ...env, ...more },
+      });
+      const [status] = (await once(child, 'close')) as [number | null];
+      return status;
+    };
+    expect(await unread('verify --json', '')).toBe(0);
+    expect(await unread('verify', '2>&1')).toBe(0);
+    expect(await unread('verify', '', { BACKUP_DIR: join(folder, 'both') })).toBe(30);
+    expect(await unread('verify', '2>&1', { BACKUP_DIR: join(folder, 'both') })).toBe(30);
   });
 
   test('helps with examples, and knows what it does not know', async () => {

@@ -9,7 +9,8 @@ export interface Ended {
   readonly stderr: string;
 }
 
-const CLI = fileURLToPath(new URL('../../src/cli.ts', import.meta.url));
+/** The file that `backup-manager` is. */
+export const CLI = fileURLToPath(new URL('../../src/cli.ts', import.meta.url));
 
 /** Runs `backup-manager` as a process of its own, with nothing in its environment but `env`. */
 export async function backupManager(args: readonly string[], env: Readonly<Record<string, string>>): Promise<Ended> {

@@ -4,7 +4,7 @@ import { systemClock } from '../../src/clock.ts';
 import { BackupError } from '../../src/errors.ts';
 import type { Job, JobContext, JobOutcome } from '../../src/jobs/job.ts';
 import { createLog } from '../../src/log.ts';
-import { createScheduler } from '../../src/scheduler.ts';
+import { createScheduler, longestGap } from '../../src/scheduler.ts';
 
 const EVERY_SECOND = '* * * * * *';
 const STOP = new BackupError('ABORTED', 'stopped by a test');
@@ -37,6 +37,16 @@ describe('The scheduler', () => {
       createScheduler([{ job, expression: '0 2 * * *', timeZone }], { clock: systemClock, log: logTo([]) }).nextRuns()[0]!;
     expect(next('UTC').next?.toISOString()).toMatch(/T02:00:00\.000Z$/);
     expect(next('Asia/Tokyo').next?.toISOString()).toMatch(/T17:00:00\.000Z$/);
+  });
+
+  test.each([
+    ['0 2 * * *', 24],
+    ['0 2 * * 1-5', 72],
+    ['0 8-17 * * *', 15],
+    ['*/10 * * * *', 1 / 6],
+    ['* * * * * *', 1 / 3600],
+  ])('knows the longest gap of %s', (expression, hours) => {
+    expect(longestGap(expression, 'UTC')).toBe(hours * 60 * 60_000);
   });
 
   test('refuses an expression that can never be', () => {
