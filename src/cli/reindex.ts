@@ -1,6 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { basename, dirname, resolve, sep } from 'node:path';
 import { findBackup } from '../catalog/find-backup.ts';
+import { toBackupError, type BackupError } from '../errors.ts';
 import { reindexBackup } from '../restore/reindex.ts';
 import { createDiskStorage } from '../storage/disk.ts';
 import type { Storage } from '../storage/storage.ts';
@@ -13,21 +14,29 @@ export async function reindex(context: CommandContext, what: string, targetName:
   const { progress, signal, log, clock, print } = context;
   const { key, storages, where } = await locate(context, what, targetName);
   const done: { target: string; location: string; tables: number; rows: number }[] = [];
+  let failure: BackupError | undefined;
   for (const storage of storages) {
     progress.phase(`reindex ${basename(key)} on ${storage.name}`);
-    const manifest = await reindexBackup(storage, key, {
-      ...{ signal, log, clock },
-      onProgress: ({ bytes, totalBytes }) => progress.progress(bytes ?? 0, totalBytes ?? 0),
+    const onProgress = ({ bytes, totalBytes }: { bytes?: number; totalBytes?: number }): void =>
+      progress.progress(bytes ?? 0, totalBytes ?? 0);
+    // A damaged copy on one target is no reason to leave the whole one on the next without its manifest; it is told in the end.
+    const manifest = await reindexBackup(storage, key, { signal, log, clock, onProgress }).catch((error: unknown) => {
+      signal.throwIfAborted();
+      failure ??= toBackupError(error);
+      return undefined;
     });
+    if (!manifest) continue;
     const rows = manifest.tables.reduce((sum, table) => sum + table.rows, 0);
     done.push({ target: storage.name, location: storage.location(key), tables: manifest.tables.length, rows });
   }
+  if (failure !== undefined && done.length === 0) throw failure;
   progress.end('done');
   const lines = done.map(
     ({ location, tables, rows }) =>
       `The manifest of ${location} is rebuilt: ${countText(tables)} tables, ${countText(rows)} rows.`,
   );
   print({ key, reindexed: done }, done.length > 0 ? lines : [`${where} has its manifest; nothing to do.`]);
+  if (failure !== undefined) throw failure;
   return 0;
 }
 

@@ -46,9 +46,13 @@ export async function restoreTable(
     'preflight',
     async () => await withSession(connection, (client) => prepare(client, options, into)),
   );
+  // Only what this run made may be dropped again; somebody else may make the table meanwhile.
+  let ours = made === 'like-present';
   try {
-    if (made === 'from-backup')
+    if (made === 'from-backup') {
       await phases.run('definition', () => createFromArchive(input, options, connection, warnings, signal));
+      ours = true;
+    }
     const rows = await phases.run(
       'rows',
       () => load(connection, manifest, tables, into, reader, options.append === true, context),
@@ -56,7 +60,7 @@ export async function restoreTable(
     );
     if (made !== 'existing')
       warnings.push(
-        `${nameOf(into)} was made with its columns, defaults and checks. Indexes, keys, triggers and privileges are left to you.`,
+        `${nameOf(into)} was made with its columns, plain defaults and checks. Sequences, indexes, keys, triggers and privileges are left to you.`,
       );
     return {
       database: options.database,
@@ -68,20 +72,29 @@ export async function restoreTable(
       warnings: [...warnings, ...reader.warnings],
     };
   } catch (error) {
-    if (made !== 'existing')
+    if (ours)
       await withSession(connection, (client) => client.query(`DROP TABLE IF EXISTS ${sqlName(into)}`)).catch(() => undefined);
     throw error;
   }
 }
 
-/** Indexes of the entries whose rows belong to the table: itself, or partitions that are loaded through it. */
+/**
+ * The entry of the table, as a set of one index. A partitioned table has no rows of its own, and a manifest does not say which
+ * partitions it has in all: to load some and call it the table would be a lie.
+ */
 function findTables(manifest: Manifest, { schema, name }: CopyTarget): ReadonlySet<number> {
-  const found = new Set<number>();
-  for (const [index, table] of manifest.tables.entries()) {
-    const target = table.loadInto ?? table;
-    if ((table.schema === schema && table.name === name) || (target.schema === schema && target.name === name)) found.add(index);
+  const index = manifest.tables.findIndex((table) => table.schema === schema && table.name === name);
+  if (index !== -1) return new Set([index]);
+  const partition = manifest.tables.find(({ loadInto }) => loadInto?.schema === schema && loadInto.name === name);
+  if (partition) {
+    throw new BackupError(
+      'RESTORE_REFUSED',
+      `${nameOf({ schema, name })} is partitioned: its rows are those of its partitions. Nothing was changed.`,
+      {
+        hint: `Restore them one by one, each through the table: --table ${nameOf(partition)} --as ${nameOf({ schema, name })} --append.`,
+      },
+    );
   }
-  if (found.size > 0) return found;
   const alike = manifest.tables.filter((table) => table.name === name || table.name.includes(name)).slice(0, 5);
   throw new BackupError(
     'RESTORE_REFUSED',
@@ -164,8 +177,11 @@ async function createFromArchive(
       name: 'pg_restore',
       stdout: (chunk) => void script.push(chunk),
     });
+    // All or nothing: what fails half-way is not there, and what is there before is not ours.
     async function* text(): AsyncGenerator<Buffer> {
+      yield Buffer.from('BEGIN;\n');
       yield* script;
+      yield Buffer.from('\nCOMMIT;\n');
     }
     await runScript(
       { programs, connection, maintenanceWorkMem: DEFAULT_MAINTENANCE_WORK_MEM, signal },

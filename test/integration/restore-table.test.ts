@@ -83,7 +83,7 @@ describe('one table', () => {
   test('is made from the backup when it is gone, and what it lacks is said', async () => {
     await server.query('other', 'DROP TABLE orders CASCADE');
     const result = await restore();
-    expect(result.warnings.join()).toContain('Indexes, keys, triggers');
+    expect(result.warnings.join()).toContain('Sequences, indexes, keys, triggers');
     await same('orders');
   });
 
@@ -95,9 +95,22 @@ describe('one table', () => {
     await same(`"odd ""schema"""."Tab.le, with ""quotes"""`, 'old.t');
   });
 
-  test('that is loaded through its root is found under that name, with the rows of all partitions', async () => {
+  test('that is partitioned is refused: its partitions are restored one by one, through it', async () => {
     await server.query('other', 'TRUNCATE keyed');
-    expect((await restore({ table: { schema: 'public', name: 'keyed' } })).rows).toBe(1_000);
+    const keyed = { schema: 'public', name: 'keyed' };
+    await expect(restore({ table: keyed })).rejects.toMatchObject({
+      code: 'RESTORE_REFUSED',
+      hint: expect.stringMatching(/--table public\.keyed_\d+ --as public\.keyed --append/),
+    });
+    const partitions = await server.query(
+      'other',
+      `SELECT relid::regclass::text AS name FROM pg_partition_tree('keyed') WHERE isleaf`,
+    );
+    let rows = 0;
+    for (const { name } of partitions as { name: string }[]) {
+      rows += (await restore({ table: { schema: 'public', name }, as: keyed, append: true })).rows;
+    }
+    expect(rows).toBe(1_000);
     await same('keyed');
   });
 
