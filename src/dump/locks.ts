@@ -42,7 +42,7 @@ export async function lockTables(
 export async function lockError(error: unknown, connection: ConnectionOptions, doing: string): Promise<BackupError> {
   if ((error as { code?: string }).code !== '55P03') return sourceError(error, doing);
   const blockers = await nameBlockers(connection).catch(
-    (second: Error) => `Who is in the way cannot be told: ${second.message}.`,
+    (second: unknown) => `Who is in the way cannot be told: ${String(second)}.`,
   );
   return sourceError(error, doing, blockers);
 }
