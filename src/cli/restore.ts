@@ -28,6 +28,13 @@ export async function restore(context: CommandContext, what: string, database: s
   const table = flags.table === undefined ? undefined : parseTableName(flags.table);
   const as = flags.as === undefined ? undefined : parseTableName(flags.as);
   if (!table && (as || flags.append)) throw new BackupError('USAGE', '--as and --append are for --table only');
+  if (table && flags.replace)
+    throw new BackupError('USAGE', '--replace is for whole databases: with --table, see --as and --append');
+  if (table && database === '') {
+    throw new BackupError('USAGE', 'one table is restored into a database that exists: name it', {
+      hint: `backup-manager restore ${what === '' ? 'latest' : what} DB --table ${flags.table!}`,
+    });
+  }
   const began = clock.monotonic();
   const dump = await findDump(context, what, flags.target);
   const source = dump.kind === 'backup' ? await openBackup(dump.copies, dump.key, signal, dump.backup?.manifest) : undefined;

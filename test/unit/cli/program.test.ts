@@ -79,6 +79,10 @@ describe('The command line', () => {
       stderr: expect.stringContaining('--table'),
     });
     expect((await run(['restore', '--table', 'a.b.c'])).stderr).toContain('not the name of a table');
+    expect((await run(['restore', 'latest', '--table', 'public.orders'])).stderr).toContain('name it');
+    expect((await run(['restore', 'latest', 'shop', '--table', 'public.orders', '--replace'])).stderr).toContain(
+      'whole databases',
+    );
   });
 
   test('lists nothing as partial: a directory that is not there is an error', async () => {
