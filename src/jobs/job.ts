@@ -10,9 +10,12 @@ export interface JobContext {
   readonly slot?: Date;
 }
 
-/** How a run ended. `incomplete`: a backup exists, but something was left out of it or a target lacks its copy. */
+/**
+ * How a run ended. `incomplete`: a backup exists, but something was left out of it or a target lacks its copy; a drill proved all, but
+ * a target of recovery time or point was missed. `inconclusive`: something could not be checked, which is never a success.
+ */
 export interface JobOutcome {
-  readonly outcome: 'success' | 'incomplete' | 'failure' | 'aborted';
+  readonly outcome: 'success' | 'incomplete' | 'inconclusive' | 'failure' | 'aborted';
   /** 0 only for `success`. */
   readonly exitStatus: number;
   /** Path of the JSON report, when one could be written. */
