@@ -16,3 +16,15 @@ export interface CheckResult {
   /** Why it is not `passed`; for a pass, what is worth knowing all the same. */
   readonly findings: readonly Finding[];
 }
+
+/** Findings on their way to a result: what differs, and what could not be looked at. */
+export interface Findings {
+  readonly failed: Finding[];
+  readonly unsure: Finding[];
+}
+
+/** `failed` if anything is wrong, else `inconclusive` if anything could not be checked; what is wrong comes first. */
+export function resultOf({ failed, unsure }: Findings): CheckResult {
+  const verdict = failed.length > 0 ? 'failed' : unsure.length > 0 ? 'inconclusive' : 'passed';
+  return { verdict, findings: [...failed, ...unsure] };
+}

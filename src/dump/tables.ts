@@ -27,7 +27,8 @@ export interface SourceTable {
 }
 
 // The same choice as pg_dump's getTables and selectDumpableTable: plain tables (partitions too) of schemas that are not the
-// system's, members of extensions left out (pg_dump keeps the rows of those that are configuration tables).
+// system's, members of extensions left out (pg_dump keeps the rows of those that are configuration tables). Partitions that are
+// loaded through their root have the root's order of columns: a row looks the same whichever partition it is restored into.
 const SELECT_TABLES = `
 SELECT c.oid, n.nspname AS schema, c.relname AS name,
        format('%I.%I', n.nspname, c.relname) AS "sqlName",
@@ -45,14 +46,15 @@ SELECT c.oid, n.nspname AS schema, c.relname AS name,
   FROM pg_class c
   JOIN pg_namespace n ON n.oid = c.relnamespace
   LEFT JOIN pg_am am ON am.oid = c.relam
-  CROSS JOIN LATERAL (
-       SELECT coalesce(array_agg(attname::text ORDER BY attnum), '{}') AS columns,
-              coalesce('(' || string_agg(quote_ident(attname), ', ' ORDER BY attnum) || ')', '') AS sql_columns
-         FROM pg_attribute WHERE attrelid = c.oid AND attnum > 0 AND NOT attisdropped AND attgenerated = '') a
   LEFT JOIN pg_class r ON c.relispartition AND r.oid = pg_partition_root(c.oid) AND EXISTS (
        SELECT FROM pg_partition_ancestors(c.oid) p(oid) JOIN pg_partitioned_table t ON t.partrelid = p.oid AND t.partstrat = 'h'
          JOIN pg_opclass o ON o.oid = ANY (t.partclass::oid[]) AND o.opcname = 'enum_ops' AND o.opcnamespace = 'pg_catalog'::regnamespace)
   LEFT JOIN pg_namespace rn ON rn.oid = r.relnamespace
+  CROSS JOIN LATERAL (
+       SELECT coalesce(array_agg(m.attname::text ORDER BY coalesce(o.attnum, m.attnum)), '{}') AS columns,
+              coalesce('(' || string_agg(quote_ident(m.attname), ', ' ORDER BY coalesce(o.attnum, m.attnum)) || ')', '') AS sql_columns
+         FROM pg_attribute m LEFT JOIN pg_attribute o ON o.attrelid = r.oid AND o.attname = m.attname
+        WHERE m.attrelid = c.oid AND m.attnum > 0 AND NOT m.attisdropped AND m.attgenerated = '') a
  WHERE c.relkind = 'r' AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
    AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')
    AND ($1 OR NOT (n.nspname || c.relname || a.sql_columns || coalesce(rn.nspname || r.relname, '')) ~ '[^\\x01-\\x7f]')

@@ -1,0 +1,66 @@
+import { withClient, type ConnectionOptions } from '../postgres/connection.ts';
+
+/** A connected client of the driver. */
+export type Client = Parameters<Parameters<typeof withClient>[1]>[0];
+
+/** What every session of a comparison has set, so that two databases are looked at in the same way whatever is set in them. */
+const SETTINGS = {
+  DateStyle: 'ISO, YMD',
+  IntervalStyle: 'postgres',
+  extra_float_digits: '3',
+  TimeZone: 'UTC',
+  bytea_output: 'hex',
+  search_path: '',
+  lc_monetary: 'C',
+  xmloption: 'content',
+  row_security: 'off',
+  array_nulls: 'on',
+  standard_conforming_strings: 'on',
+  quote_all_identifiers: 'off',
+  transform_null_equals: 'off',
+  default_transaction_read_only: 'off',
+  default_transaction_isolation: 'read committed',
+  statement_timeout: '0',
+  lock_timeout: '0',
+  idle_in_transaction_session_timeout: '0',
+  client_encoding: 'UTF8',
+};
+
+/** Runs `use` with a connection that has these settings. When `signal` aborts, the connection is closed and `use` fails. */
+export async function withSession<T>(
+  connection: ConnectionOptions,
+  signal: AbortSignal,
+  use: (client: Client) => Promise<T>,
+): Promise<T> {
+  signal.throwIfAborted();
+  const work = async (client: Client): Promise<T> => {
+    const hangUp = (): void => void client.connection.stream.destroy();
+    signal.addEventListener('abort', hangUp, { once: true });
+    try {
+      // PostgreSQL 17 and later know it.
+      await client.query(
+        `SELECT set_config('transaction_timeout', '0', false) WHERE current_setting('server_version_num')::int >= 170000`,
+      );
+      return await use(client);
+    } catch (error) {
+      signal.throwIfAborted();
+      throw error;
+    } finally {
+      signal.removeEventListener('abort', hangUp);
+    }
+  };
+  return await withClient(connection, work, { applicationName: 'db-backup drill', sessionSettings: SETTINGS, signal });
+}
+
+/** Settings of a session of PostgreSQL's own programs, for PGOPTIONS: those of the above that the programs do not set themselves. */
+export function programOptions(): string {
+  return Object.entries(SETTINGS)
+    .filter(([name]) => name !== 'client_encoding' && name !== 'search_path')
+    .map(([name, value]) => `-c ${name}=${value.replace(/([\\ ])/g, '\\$1')}`)
+    .join(' ');
+}
+
+/** Whether it is an error that the server gave to a statement: the session goes on. */
+export function isStatementError(error: unknown): error is Error & { readonly code: string; readonly position?: string } {
+  return error instanceof Error && (error as { severity?: string }).severity === 'ERROR';
+}
