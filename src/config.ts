@@ -1,14 +1,14 @@
-import { accessSync, constants, existsSync } from 'node:fs';
+import { accessSync, constants } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 
-import { readEnvironmentLayer, type Environment } from './config/environment-layer.ts';
-import { readFileLayer } from './config/file-layer.ts';
-import type { Layer, Problem } from './config/layer.ts';
+import type { Environment } from './config/environment-layer.ts';
+import type { Problem } from './config/layer.ts';
 import { mergeLayers, type Values } from './config/merge.ts';
+import { checkNotify, notifyConfig, type NotifyConfig } from './config/notify-config.ts';
 import { passwordFromFile } from './config/password-file.ts';
+import { environmentName, readLayers } from './config/read-layers.ts';
 import { createRedactor, maskWhenShown } from './config/secrets.ts';
-import { DIRECTORY_VARIABLE, ENVIRONMENT_VARIABLES } from './config/settings.ts';
 import { BackupError } from './errors.ts';
 
 export interface SourceConnection {
@@ -60,6 +60,8 @@ export interface Config {
   readonly restore: { readonly workers: number };
   readonly storage: { readonly stallTimeoutSeconds: number; readonly attempts: number };
   readonly schedule: { readonly backup: string; readonly timeZone: string };
+  /** Who is told of problems. */
+  readonly notify: NotifyConfig;
   /** What `findPrograms` takes. */
   readonly programs: { readonly directories: readonly string[]; readonly searchPath: string };
   /** Absolute. */
@@ -94,7 +96,7 @@ export function loadConfig(options: LoadConfigOptions): Config {
   const { env } = options;
   const problems: Problem[] = [];
   const environment = environmentName(env);
-  const values = mergeLayers(readLayers(options, environment, problems), problems);
+  const values = mergeLayers(readLayers(env, options.configDirectory, environment, problems), problems);
   checkTogether(values, options.sourceRequired ?? true, problems);
   const connection = sourceConnection(values, env, problems);
   const s3 = s3Target(values);
@@ -121,6 +123,7 @@ export function loadConfig(options: LoadConfigOptions): Config {
       attempts: values.number('storage.attempts'),
     },
     schedule: { backup: values.text('schedule.backup').trim(), timeZone: values.text('schedule.timeZone') },
+    notify: notifyConfig(values),
     programs: { directories: values.list('programs.directories'), searchPath: env['PATH'] ?? '' },
     paths: {
       reports: resolve(values.text('paths.reports') || join(directory, 'logs')),
@@ -132,36 +135,6 @@ export function loadConfig(options: LoadConfigOptions): Config {
   return Object.defineProperty(config, 'redact', { value: redact }) as unknown as Config;
 }
 
-function environmentName(env: Environment): string {
-  for (const name of ENVIRONMENT_VARIABLES) {
-    const value = env[name] ?? '';
-    if (value !== '') return value;
-  }
-  return 'production';
-}
-
-function readLayers({ env, configDirectory }: LoadConfigOptions, environment: string, problems: Problem[]): Layer[] {
-  const named = env[DIRECTORY_VARIABLE] ?? '';
-  const directory = resolve(named === '' ? configDirectory : named);
-  if (named !== '' && !existsSync(directory)) {
-    problems.push({ key: DIRECTORY_VARIABLE, origin: 'environment', says: `expected a folder, there is no ${directory}` });
-  }
-  const chosen = env[ENVIRONMENT_VARIABLES[0]] ?? '';
-  const ofEnvironment = /^[\w.-]+$/.test(environment)
-    ? readFileLayer(join(directory, `${environment}.json`), problems)
-    : undefined;
-  // NODE_ENV has values for reasons of others; who sets ours means a file.
-  if (ofEnvironment === undefined && chosen !== '') {
-    problems.push({
-      key: ENVIRONMENT_VARIABLES[0],
-      origin: 'environment',
-      says: `expected the name of a file in ${directory} (without .json), got ${JSON.stringify(chosen)}`,
-    });
-  }
-  const ofAll = readFileLayer(join(directory, 'default.json'), problems);
-  return [ofAll, ofEnvironment, readEnvironmentLayer(env, problems)].filter((layer) => layer !== undefined);
-}
-
 /** Rules that hold between settings. */
 function checkTogether(values: Values, sourceRequired: boolean, problems: Problem[]): void {
   const need = (key: string, says: string): void => {
@@ -171,6 +144,7 @@ function checkTogether(values: Values, sourceRequired: boolean, problems: Proble
     need('source.database', 'expected the name of the database to back up (POSTGRES_DB or PGDATABASE)');
   }
   checkSourceName(values, need);
+  checkNotify(values, need);
   if (values.text('dump.codec') === 'gzip' && values.text('dump.level') !== 'auto' && values.number('dump.level') > 9) {
     need('dump.level', `expected a whole number from 1 to 9 for gzip, got ${values.number('dump.level')}`);
   }

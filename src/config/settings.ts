@@ -1,4 +1,5 @@
 import { address, autoOr, choice, cron, flag, integer, list, text, timeZone, type Format } from './formats.ts';
+import { NOTIFY_SETTINGS } from './notify-settings.ts';
 import type { Setting } from './setting.ts';
 import { SOURCE_SETTINGS } from './source-settings.ts';
 
@@ -172,6 +173,7 @@ export const SETTINGS: readonly Setting[] = [
     env: ['TZ'],
     about: 'The time zone of the schedule. Reports and labels are in UTC always.',
   },
+  ...NOTIFY_SETTINGS,
   {
     key: 'programs.directories',
     format: list('absolute paths of folders', ':', (part) => part.startsWith('/')),

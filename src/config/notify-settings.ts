@@ -1,0 +1,146 @@
+import { address, choice, flag, integer, list, text } from './formats.ts';
+import type { Setting } from './setting.ts';
+
+const ping = (job: string, about: string): Omit<Setting, 'key' | 'env'> => ({
+  format: address,
+  default: '',
+  secret: true,
+  fromFile: true,
+  about: `Address that is pinged when ${job} starts, ends and fails (healthchecks.io and what speaks its protocol). ${about}`,
+});
+
+/** Who is told of problems, and how. */
+export const NOTIFY_SETTINGS: readonly Setting[] = [
+  {
+    key: 'notify.repeatHours',
+    format: integer(1, 720, 'hours'),
+    default: 12,
+    env: ['BACKUP_NOTIFY_REPEAT_HOURS'],
+    about: 'After how long a problem that comes up again is told again. Until then it is told once.',
+  },
+  {
+    key: 'notify.timeoutSeconds',
+    format: integer(1, 300, 'seconds'),
+    default: 30,
+    env: ['BACKUP_NOTIFY_TIMEOUT'],
+    about: 'How long a run waits in all for its alerts to be taken, attempts included. What is not taken is tried again later.',
+  },
+  {
+    key: 'notify.pagerDuty.routingKey',
+    format: text('an integration key (Events API v2)', /^\S*$/),
+    default: '',
+    env: ['BACKUP_PAGERDUTY_ROUTING_KEY'],
+    secret: true,
+    fromFile: true,
+    about: 'Integration key of a PagerDuty service. Problems open an incident there, recoveries resolve it.',
+  },
+  {
+    key: 'notify.pagerDuty.url',
+    format: address,
+    default: 'https://events.pagerduty.com/v2/enqueue',
+    env: ['BACKUP_PAGERDUTY_URL'],
+    about: 'Where PagerDuty takes events; `https://events.eu.pagerduty.com/v2/enqueue` for accounts in the EU.',
+  },
+  {
+    key: 'notify.slack.url',
+    format: address,
+    default: '',
+    env: ['BACKUP_SLACK_WEBHOOK_URL'],
+    secret: true,
+    fromFile: true,
+    about: 'Incoming webhook of Slack, or of what takes its messages (Mattermost, Rocket.Chat, Discord with `/slack`).',
+  },
+  {
+    key: 'notify.webhook.url',
+    format: address,
+    default: '',
+    env: ['BACKUP_WEBHOOK_URL'],
+    secret: true,
+    fromFile: true,
+    about: 'Address that gets each alert as JSON.',
+  },
+  {
+    key: 'notify.webhook.secret',
+    format: text('a secret', /^[^\0\n]*$/),
+    default: '',
+    env: ['BACKUP_WEBHOOK_SECRET'],
+    secret: true,
+    fromFile: true,
+    about: 'Key of the signature (HMAC-SHA256) that the webhook can check. Without one, nothing is signed.',
+  },
+  {
+    key: 'notify.mail.host',
+    format: text('a host name or an address', /^\S*$/),
+    default: '',
+    env: ['BACKUP_SMTP_HOST'],
+    about: 'The mail relay (SMTP) for alerts by e-mail; none without it.',
+  },
+  {
+    key: 'notify.mail.port',
+    format: integer(1, 65_535),
+    default: 587,
+    env: ['BACKUP_SMTP_PORT'],
+    about: 'The port of the mail relay.',
+  },
+  {
+    key: 'notify.mail.security',
+    format: choice('starttls', 'tls', 'none'),
+    default: 'starttls',
+    env: ['BACKUP_SMTP_SECURITY'],
+    about:
+      'Encryption of the connection to the mail relay: `starttls` demands it after the greeting (port 587), `tls` from the start (465), `none` is plain text.',
+  },
+  {
+    key: 'notify.mail.user',
+    format: text('a user name', /^[^\0\n]*$/),
+    default: '',
+    env: ['BACKUP_SMTP_USER'],
+    fromFile: true,
+    about: 'Whom to log in as at the mail relay; without one, nobody.',
+  },
+  {
+    key: 'notify.mail.password',
+    format: text('a password', /^[^\0\n]*$/),
+    default: '',
+    env: ['BACKUP_SMTP_PASSWORD'],
+    secret: true,
+    fromFile: true,
+    about: 'The password for the mail relay.',
+  },
+  {
+    key: 'notify.mail.from',
+    format: text('a mail address, or nothing', /^([^\0\n]*@[^\0\n]*)?$/),
+    default: '',
+    env: ['BACKUP_MAIL_FROM'],
+    about: 'Sender of the mails.',
+  },
+  {
+    key: 'notify.mail.to',
+    format: list('mail addresses', ',', (part) => part.includes('@')),
+    default: [],
+    env: ['BACKUP_MAIL_TO'],
+    about: 'Who gets the mails.',
+  },
+  {
+    ...ping('the backup', 'It says so when no backup was made at all, even if this machine is gone.'),
+    key: 'notify.ping.backup',
+    env: ['BACKUP_PING_URL'],
+  },
+  {
+    ...ping('the clean-up', 'It should not be the address of the backup: each is watched for itself.'),
+    key: 'notify.ping.cleanup',
+    env: ['BACKUP_CLEANUP_PING_URL'],
+  },
+  {
+    ...ping('the restore drill', 'It should not be the address of the backup: each is watched for itself.'),
+    key: 'notify.ping.drill',
+    env: ['BACKUP_DRILL_PING_URL'],
+  },
+  {
+    key: 'notify.ping.exitStatus',
+    format: flag,
+    default: false,
+    env: ['BACKUP_PING_EXIT_STATUS'],
+    about: 'Whether a failure is pinged as `/<exit status>` instead of `/fail`.',
+  },
+];
