@@ -17,14 +17,19 @@ export interface CheckResult {
   readonly findings: readonly Finding[];
 }
 
-/** Findings on their way to a result: what differs, and what could not be looked at. */
+/** Findings on their way to a result: what is wrong, what could not be looked at, and what is worth knowing all the same. */
 export interface Findings {
   readonly failed: Finding[];
   readonly unsure: Finding[];
+  readonly notes: Finding[];
+}
+
+export function noFindings(): Findings {
+  return { failed: [], unsure: [], notes: [] };
 }
 
 /** `failed` if anything is wrong, else `inconclusive` if anything could not be checked; what is wrong comes first. */
-export function resultOf({ failed, unsure }: Findings): CheckResult {
+export function resultOf({ failed, unsure, notes }: Findings): CheckResult {
   const verdict = failed.length > 0 ? 'failed' : unsure.length > 0 ? 'inconclusive' : 'passed';
-  return { verdict, findings: [...failed, ...unsure] };
+  return { verdict, findings: [...failed, ...unsure, ...notes] };
 }

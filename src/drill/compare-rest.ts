@@ -1,13 +1,8 @@
 import type { Manifest } from '../catalog/manifest.ts';
-import type { ConnectionOptions } from '../postgres/connection.ts';
 import type { Findings } from './check.ts';
-import { withSession, type Client } from './session.ts';
+import { askBoth, RELATION_NAME, type Client, type Databases } from './session.ts';
 
 // Rows and values are asked for by `query_to_xml`: the server itself writes the names into the statement, whatever their encoding.
-
-/** Names in a database without an encoding (SQL_ASCII) need not be UTF-8: shown with escapes. */
-const NAME = `CASE WHEN getdatabaseencoding() = 'SQL_ASCII' THEN encode(convert_to(format('%I.%I', n.nspname, c.relname), 'SQL_ASCII'), 'escape')
-                   ELSE format('%I.%I', n.nspname, c.relname) END`;
 
 /** The sum of a hash of each row as two numbers: it depends on the rows and not on their order. */
 const HASH_SUM = (text: string): string =>
@@ -15,7 +10,7 @@ const HASH_SUM = (text: string): string =>
 
 // The same choice as the dump's: tables that belong to an extension only if their rows are the user's.
 const OTHER_TABLES = `
-SELECT ${NAME} AS name,
+SELECT ${RELATION_NAME} AS name,
        query_to_xml(format('SELECT count(*) AS n, ${HASH_SUM('(r.*)::text').replaceAll("'", "''")} FROM ONLY %I.%I AS r', n.nspname, c.relname), false, true, '')::text AS value
   FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
  WHERE c.relkind = 'r' AND c.relpersistence <> 't' AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
@@ -25,7 +20,7 @@ SELECT ${NAME} AS name,
  ORDER BY c.oid`;
 
 const SEQUENCES = `
-SELECT n.nspname AS schema, c.relname AS sequence, ${NAME} AS name,
+SELECT n.nspname AS schema, c.relname AS sequence, ${RELATION_NAME} AS name,
        query_to_xml(format('SELECT last_value, is_called FROM %I.%I', n.nspname, c.relname), false, true, '')::text AS value
   FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind = 'S' AND n.nspname !~ '^pg_temp_' ORDER BY c.oid`;
 
@@ -112,33 +107,6 @@ export async function compareLargeObjects(manifest: Manifest, databases: Databas
   }
   if (objects.length > NAMED || buckets.length > NAMED)
     failed.push({ object, message: `more than the ${NAMED} named ones differ` });
-}
-
-/** Materialized views that have been filled in the one and not in the other: `pg_dump -s` does not say it. */
-export async function compareMaterializedViews(databases: Databases, { failed }: Findings): Promise<void> {
-  const [should, is] = await askBoth(databases, async (client) => {
-    const { rows } = await client.query<{ name: string; populated: boolean }>(
-      `SELECT ${NAME} AS name, relispopulated AS populated FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE relkind = 'm' ORDER BY c.oid`,
-    );
-    return new Map(rows.map(({ name, populated }) => [name, populated]));
-  });
-  for (const [name, populated] of is) {
-    if (populated || should.get(name) !== true) continue;
-    failed.push({ object: `materialized view ${name}`, message: 'it is not populated, in the backup it is' });
-  }
-}
-
-/** The two databases of a comparison. */
-export interface Databases {
-  /** Into which the backup's own head and tail were loaded. */
-  readonly emptyCopy: ConnectionOptions;
-  readonly restored: ConnectionOptions;
-  readonly signal: AbortSignal;
-}
-
-async function askBoth<T>(databases: Databases, ask: (client: Client) => Promise<T>): Promise<readonly [expected: T, found: T]> {
-  const { emptyCopy, restored, signal } = databases;
-  return await Promise.all([withSession(emptyCopy, signal, ask), withSession(restored, signal, ask)]);
 }
 
 async function hashes(client: Client, query: string): Promise<Map<string, string>> {

@@ -3,19 +3,13 @@ import type { TableDigest } from '../catalog/table-digest.ts';
 import { BackupError } from '../errors.ts';
 import type { ConnectionOptions } from '../postgres/connection.ts';
 import type { ClientPrograms } from '../postgres/programs.ts';
-import { resultOf, type CheckResult, type Findings } from './check.ts';
+import { noFindings, resultOf, type CheckResult } from './check.ts';
 import { compareProperties } from './compare-properties.ts';
-import {
-  compareLargeObjects,
-  compareMaterializedViews,
-  compareOtherTables,
-  compareSequences,
-  type Databases,
-} from './compare-rest.ts';
+import { compareLargeObjects, compareOtherTables, compareSequences } from './compare-rest.ts';
 import { compareSchema } from './compare-schema.ts';
 import { compareTables, type Locate, type TableComparison } from './compare-tables.ts';
 import { readSchema } from './schema-text.ts';
-import { isStatementError } from './session.ts';
+import { isStatementError, type Databases } from './session.ts';
 
 export interface EqualityInput {
   readonly manifest: Manifest;
@@ -42,13 +36,12 @@ export interface EqualityResult extends CheckResult {
 /**
  * Compares a restored database with what the manifest says of the source at the backup's snapshot: every table by number of rows
  * and digest, every sequence, the number of large objects, and the database's properties. What a manifest does not hold (the
- * definitions, rows of configuration tables of extensions, content of large objects, which materialized views are filled) is
- * compared with what the backup's own script gives in an empty database, since `pg_dump`'s text is not stable over a round trip.
+ * definitions, rows of configuration tables of extensions, content of large objects) is compared with what the backup's own script gives in an empty database, since `pg_dump`'s text is not stable over a round trip.
  * Rows are never shown: they may be anybody's personal data.
  */
 export async function checkEquality(input: EqualityInput): Promise<EqualityResult> {
   const { manifest, connection, programs, emptyCopy, signal } = input;
-  const findings: Findings = { failed: [], unsure: [] };
+  const findings = noFindings();
   const databases: Databases = { emptyCopy, restored: connection, signal };
   const { encoding } = manifest.database;
 
@@ -77,7 +70,6 @@ export async function checkEquality(input: EqualityInput): Promise<EqualityResul
   await compare('sequences', async () => await compareSequences(manifest, databases, findings));
   await compare('other tables', async () => await compareOtherTables(manifest, databases, findings));
   await compare('large objects', async () => await compareLargeObjects(manifest, databases, findings));
-  await compare('materialized views', async () => await compareMaterializedViews(databases, findings));
   if (input.properties !== false)
     await compare('database', async () => await compareProperties(manifest, connection, findings, signal));
   return { ...resultOf(findings), tables };

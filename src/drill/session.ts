@@ -64,3 +64,26 @@ export function programOptions(): string {
 export function isStatementError(error: unknown): error is Error & { readonly code: string; readonly position?: string } {
   return error instanceof Error && (error as { severity?: string }).severity === 'ERROR';
 }
+
+/** The two databases of a comparison. */
+export interface Databases {
+  /** Into which the backup's own head and tail were loaded. */
+  readonly emptyCopy: ConnectionOptions;
+  readonly restored: ConnectionOptions;
+  readonly signal: AbortSignal;
+}
+
+/** Asks both databases the same. */
+export async function askBoth<T>(
+  { emptyCopy, restored, signal }: Databases,
+  ask: (client: Client) => Promise<T>,
+): Promise<readonly [expected: T, found: T]> {
+  return await Promise.all([withSession(emptyCopy, signal, ask), withSession(restored, signal, ask)]);
+}
+
+/**
+ * The name of a relation `c` in schema `n`, as SQL that gives text. Names in a database without an encoding (SQL_ASCII) need not be
+ * UTF-8: they are written with escapes.
+ */
+export const RELATION_NAME = `CASE WHEN getdatabaseencoding() = 'SQL_ASCII' THEN encode(convert_to(format('%I.%I', n.nspname, c.relname), 'SQL_ASCII'), 'escape')
+                   ELSE format('%I.%I', n.nspname, c.relname) END`;
