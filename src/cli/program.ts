@@ -9,7 +9,8 @@ import { verify } from './verify.ts';
 
 const EXIT_STATUSES = `
 Exit statuses: 0 done · 1 unexpected · 2 usage or configuration · 3 incomplete · 10 source · 20 storage ·
-  30 damaged or unknown backup · 40 restore refused or failed · 50 a program is missing · 60 locked · 130 aborted
+  30 damaged or unknown backup · 40 restore refused or failed · 50 a program is missing · 60 locked ·
+  70 stopped by a hook · 80 an alert was not taken · 130 aborted
 Settings come from config/*.json and the environment: docs/configuration.md.`;
 
 /** The command line; `setStatus` is told the exit status of the command that ran. */
