@@ -33,7 +33,7 @@ export async function compareTables(
   manifest: Manifest,
   digests: readonly TableDigest[],
   locate: Locate | undefined,
-  { failed, unsure }: Findings,
+  { failed, unsure }: Pick<Findings, 'failed' | 'unsure'>,
 ): Promise<TableComparison[]> {
   const present = new Map(digests.map((digest) => [JSON.stringify([digest.schema, digest.name]), digest]));
   const targets = new Map<string, TableEntry[]>();
