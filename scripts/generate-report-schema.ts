@@ -1,6 +1,11 @@
-// Writes docs/schemas/backup-report.schema.json from the schema in the source; a test holds the two equal.
+// Writes the schemas of reports below docs/schemas/ from those in the source; a test holds them equal.
 import { writeFile } from 'node:fs/promises';
 import { backupReportSchema } from '../src/report/backup-report-schema.ts';
+import { drillReportSchema } from '../src/report/drill-report-schema.ts';
 
-const file = new URL('../docs/schemas/backup-report.schema.json', import.meta.url);
-await writeFile(file, `${JSON.stringify(backupReportSchema, null, 2)}\n`);
+const schemas = { 'backup-report': backupReportSchema, 'drill-report': drillReportSchema };
+
+for (const [name, schema] of Object.entries(schemas)) {
+  const file = new URL(`../docs/schemas/${name}.schema.json`, import.meta.url);
+  await writeFile(file, `${JSON.stringify(schema, null, 2)}\n`);
+}

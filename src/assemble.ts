@@ -1,7 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Config } from './config.ts';
+import { drillParts } from './assemble/drill-parts.ts';
+import type { DrillRequest } from './jobs/drill-parts.ts';
 import { createNightlyBackup, type NightlyBackup } from './jobs/nightly-backup.ts';
+import { createRestoreDrill, type RestoreDrill } from './jobs/restore-drill.ts';
 import type { BackupWatch } from './jobs/backup-parts.ts';
 import type { ConnectionOptions } from './postgres/connection.ts';
 import { findPrograms, type ClientPrograms } from './postgres/programs.ts';
@@ -24,6 +27,7 @@ export interface Parts {
   /** Version of this program. */
   readonly version: string;
   nightlyBackup(watch?: BackupWatch): NightlyBackup;
+  restoreDrill(request?: DrillRequest, watch?: BackupWatch): RestoreDrill;
   /** Closes idle connections of the targets. */
   close(): void;
 }
@@ -72,6 +76,10 @@ export function assemble(config: Config, options: AssembleOptions = {}): Parts {
         version,
         ...(watch && { watch }),
       }),
+    restoreDrill: (request, watch) => {
+      const given = { targets, others, findPrograms: programsFor, version, backupReports: reports, decorate, watch };
+      return createRestoreDrill(drillParts(config, given), request);
+    },
     close: () => bucket?.close(),
   };
 }

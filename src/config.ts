@@ -2,12 +2,13 @@ import { accessSync, constants } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 
+import { drillConfig, type DrillConfig } from './config/drill-config.ts';
 import type { Environment } from './config/environment-layer.ts';
 import type { Problem } from './config/layer.ts';
 import { mergeLayers, type Values } from './config/merge.ts';
 import { checkNotify, notifyConfig, type NotifyConfig } from './config/notify-config.ts';
 import { passwordFromFile } from './config/password-file.ts';
-import { environmentName, readLayers } from './config/read-layers.ts';
+import { configFolder, environmentName, readLayers } from './config/read-layers.ts';
 import { createRedactor, maskWhenShown } from './config/secrets.ts';
 import { BackupError } from './errors.ts';
 
@@ -59,7 +60,8 @@ export interface Config {
   };
   readonly restore: { readonly workers: number };
   readonly storage: { readonly stallTimeoutSeconds: number; readonly attempts: number };
-  readonly schedule: { readonly backup: string; readonly timeZone: string };
+  readonly schedule: { readonly backup: string; readonly drill: string; readonly timeZone: string };
+  readonly drill: DrillConfig;
   /** Who is told of problems. */
   readonly notify: NotifyConfig;
   /** What `findPrograms` takes. */
@@ -122,7 +124,12 @@ export function loadConfig(options: LoadConfigOptions): Config {
       stallTimeoutSeconds: values.number('storage.stallTimeoutSeconds'),
       attempts: values.number('storage.attempts'),
     },
-    schedule: { backup: values.text('schedule.backup').trim(), timeZone: values.text('schedule.timeZone') },
+    schedule: {
+      backup: values.text('schedule.backup').trim(),
+      drill: values.text('schedule.drill').trim(),
+      timeZone: values.text('schedule.timeZone'),
+    },
+    drill: drillConfig(values, configFolder(env, options.configDirectory)),
     notify: notifyConfig(values),
     programs: { directories: values.list('programs.directories'), searchPath: env['PATH'] ?? '' },
     paths: {

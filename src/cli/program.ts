@@ -1,7 +1,9 @@
 import { Command, InvalidArgumentError } from 'commander';
 import { runCommand, withCommonOptions, type CommandLine, type CommonOptions, type RunCommand } from './command.ts';
 import { createBackup } from './create-backup.ts';
+import type { DrillRequest } from '../jobs/drill-parts.ts';
 import { listAll } from './list-backups.ts';
+import { monthlyDrill } from './monthly-drill.ts';
 import { reindex } from './reindex.ts';
 import { restore, type RestoreFlags } from './restore.ts';
 import { status } from './status.ts';
@@ -74,6 +76,17 @@ export function createProgram(line: CommandLine, version: string, setStatus: (st
     .action((file: string | undefined, database: string | undefined, options: CommonOptions & RestoreFlags) =>
       run(options, false, (context) => restore(context, file ?? '', database ?? '', options)),
     );
+
+  add('monthly-drill', 'Restore the newest backup into a throw-away server and prove that it equals its source.', [
+    'monthly-drill',
+    'monthly-drill --from local --thorough      # both ways: by the engine, and by gunzip and psql alone',
+    'monthly-drill --label backup_shop_20260101_020000 --json',
+  ])
+    .option('--label <label>', 'this backup; the newest by default')
+    .option('--database <name>', 'the newest backup of this database')
+    .option('--from <target>', 'from this target; the first that is not on this machine by default')
+    .option('--thorough', 'restore both ways, not only the one whose turn it is')
+    .action((options: CommonOptions & DrillRequest) => run(options, false, (context) => monthlyDrill(context, options)));
 
   add('reindex', 'Rebuild the lost manifest of a whole dump from the dump itself.', [
     'reindex backup_shop_20260101_020000',

@@ -15,11 +15,16 @@ export function environmentName(env: Environment): string {
   return 'production';
 }
 
+/** The folder of the files: the given one, unless the environment names another. */
+export function configFolder(env: Environment, given: string): string {
+  const named = env[DIRECTORY_VARIABLE] ?? '';
+  return resolve(named === '' ? given : named);
+}
+
 /** All that sets something, the weakest first. What cannot be read or does not fit is left out and told in `problems`. */
 export function readLayers(env: Environment, configDirectory: string, environment: string, problems: Problem[]): Layer[] {
-  const named = env[DIRECTORY_VARIABLE] ?? '';
-  const directory = resolve(named === '' ? configDirectory : named);
-  if (named !== '' && !existsSync(directory)) {
+  const directory = configFolder(env, configDirectory);
+  if ((env[DIRECTORY_VARIABLE] ?? '') !== '' && !existsSync(directory)) {
     problems.push({ key: DIRECTORY_VARIABLE, origin: 'environment', says: `expected a folder, there is no ${directory}` });
   }
   const chosen = env[ENVIRONMENT_VARIABLES[0]] ?? '';

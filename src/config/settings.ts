@@ -1,4 +1,5 @@
 import { address, autoOr, choice, cron, flag, integer, list, text, timeZone, type Format } from './formats.ts';
+import { DRILL_SETTINGS } from './drill-settings.ts';
 import { NOTIFY_SETTINGS } from './notify-settings.ts';
 import type { Setting } from './setting.ts';
 import { SOURCE_SETTINGS } from './source-settings.ts';
@@ -173,6 +174,7 @@ export const SETTINGS: readonly Setting[] = [
     env: ['TZ'],
     about: 'The time zone of the schedule. Reports and labels are in UTC always.',
   },
+  ...DRILL_SETTINGS,
   ...NOTIFY_SETTINGS,
   {
     key: 'programs.directories',

@@ -13,19 +13,48 @@ export interface ReportPlace {
   readonly underLock?: boolean;
 }
 
+/** One of the files that a report consists of. */
+export interface ReportFile {
+  /** `.json`, `.html` */
+  readonly extension: string;
+  readonly text: string;
+}
+
 /**
  * Stores a report durably as `<kind>_report_<YYYYMMDD>_<HHMMSS>.json` (UTC, the run's start) in the first of `places` that
  * takes it, and returns its location. Never replaces another report: a second one of the same second gets `_2`.
  * Throws when no place takes it.
  */
 export async function writeReport(kind: string, started: Date, report: object, places: readonly ReportPlace[]): Promise<string> {
-  const content = bytesContent(Buffer.from(`${JSON.stringify(report, null, 2)}\n`));
+  const [location] = await writeReportFiles(`${kind}_report`, started, () => [jsonFile(report)], places);
+  return location!;
+}
+
+/** A report as JSON, indented: people grep in it. */
+export function jsonFile(report: object): ReportFile {
+  return { extension: '.json', text: `${JSON.stringify(report, null, 2)}\n` };
+}
+
+/**
+ * The same for a report of several files with one name, `<name>_<YYYYMMDD>_<HHMMSS>.*`. The last one is stored last: it is there
+ * only if all are. `files` is told the name without extension. Returns their locations, in the order of the files.
+ */
+export async function writeReportFiles(
+  name: string,
+  started: Date,
+  files: (stem: string) => readonly ReportFile[],
+  places: readonly ReportPlace[],
+): Promise<string[]> {
   const failures: BackupError[] = [];
   for (const { storage, prefix } of places) {
     try {
-      const key = await freeKey(storage, `${prefix}${kind}_report_${stampOf(started)}`);
-      await storage.put(key, content);
-      return storage.location(key);
+      const stem = await freeStem(storage, `${prefix}${name}_${stampOf(started)}`);
+      const keys: string[] = [];
+      for (const { extension, text } of files(stem.slice(prefix.length))) {
+        keys.push(stem + extension);
+        await storage.put(stem + extension, bytesContent(Buffer.from(text)));
+      }
+      return keys.map((key) => storage.location(key));
     } catch (error) {
       failures.push(toBackupError(error));
     }
@@ -37,10 +66,10 @@ export async function writeReport(kind: string, started: Date, report: object, p
   });
 }
 
-async function freeKey(storage: Storage, stem: string): Promise<string> {
+async function freeStem(storage: Storage, stem: string): Promise<string> {
   for (let attempt = 1; ; attempt += 1) {
-    const key = attempt === 1 ? `${stem}.json` : `${stem}_${attempt}.json`;
-    if ((await storage.head(key)) === undefined) return key;
+    const free = attempt === 1 ? stem : `${stem}_${attempt}`;
+    if ((await storage.head(`${free}.json`)) === undefined) return free;
   }
 }
 

@@ -1,0 +1,94 @@
+import type { DrillRequest } from '../jobs/drill-parts.ts';
+import type { DrillReport } from '../report/drill-report.ts';
+import { BackupError } from '../errors.ts';
+import type { CommandContext } from './command.ts';
+import { errorBlock } from './error-block.ts';
+import { countText, secondsText } from './quantities.ts';
+import { factLines, tableLines } from './table.ts';
+
+/** Tables that are listed; the report has all. */
+const LISTED = 20;
+const MARKS = { passed: 'passed', failed: 'FAILED', inconclusive: 'could not check', skipped: 'not reached' } as const;
+const TITLES: Record<DrillReport['status'], string> = {
+  success: 'Success: the backup restores, and equals its source.',
+  failure: 'FAILURE: the backup did not pass the drill.',
+  inconclusive: 'Inconclusive: something could not be checked, so that nothing is proven.',
+};
+
+/** Restores the newest backup into a throw-away server and proves what it is worth: the same job as the schedule starts. */
+export async function monthlyDrill(context: CommandContext, request: DrillRequest): Promise<number> {
+  const { parts, progress, signal, log, clock, print, note } = context;
+  const { summary, report, page, exitStatus } = await parts.restoreDrill(request, progress).run({ signal, log, clock });
+  progress.end(summary.status === 'success' ? 'done' : 'failed');
+  print({ ...summary, exitStatus, ...(report !== undefined && { report }), ...(page !== undefined && { page }) }, [
+    ...tablesLines(summary),
+    ...phaseLines(summary),
+    '',
+    TITLES[summary.status],
+    ...factLines(facts(summary, report, page)),
+  ]);
+  if (report === undefined) note('Warning: no report of this drill could be stored; --verbose shows why.');
+  const { error } = summary;
+  if (error) note(errorBlock(new BackupError(error.code, error.message, error.hint === undefined ? {} : { hint: error.hint })));
+  return exitStatus;
+}
+
+/** The proof: what differs first. */
+function tablesLines({ tables }: DrillReport): string[] {
+  if (tables.length === 0) return [];
+  const sorted = [...tables].sort((a, b) => Number(a.equal) - Number(b.equal));
+  const rows = sorted
+    .slice(0, LISTED)
+    .map(({ schema, name, expected, found, equal }) => [
+      `${schema}.${name}`,
+      countText(expected.rows),
+      found ? countText(found.rows) : '-',
+      found?.digest ?? '-',
+      equal ? 'equal' : 'NOT EQUAL',
+    ]);
+  const more = sorted.length > LISTED ? [`… and ${countText(sorted.length - LISTED)} more, in the report`] : [];
+  return [...tableLines(['TABLE', 'EXPECTED', 'FOUND', 'DIGEST OF ALL ROWS', ''], rows, [1, 2]), ...more, ''];
+}
+
+function phaseLines({ phases }: DrillReport): string[] {
+  return phases.flatMap(({ name, verdict, seconds, findings }) => [
+    `  ${name.padEnd(18)}${MARKS[verdict].padEnd(17)}${secondsText(seconds).padStart(8)}`,
+    ...(verdict === 'skipped' ? [] : findings).flatMap(({ object, message, hint }) => [
+      `      ${object}: ${message}`,
+      ...(hint === undefined || verdict === 'passed' ? [] : [`        What to do: ${hint}`]),
+    ]),
+  ]);
+}
+
+function facts(summary: DrillReport, report: string | undefined, page: string | undefined): [string, string][] {
+  const { backup, compliance, worst_case: worst, restores } = summary;
+  const met = (compliant: boolean) => (compliant ? 'met' : 'MISSED');
+  const lines: [string, string][] = [];
+  if (backup) lines.push(['backup', `${backup.label} from ${backup.target} (${backup.targetReason})`]);
+  for (const { way, seconds } of restores) {
+    lines.push([
+      'restored',
+      `${way === 'plain' ? `with ${backup?.codec === 'zstd' ? 'zstd' : 'gunzip'} and psql alone` : 'by the engine'} in ${secondsText(seconds)}`,
+    ]);
+  }
+  lines.push(
+    [
+      'recovery point',
+      `${minutes(summary.backup_age_minutes)} of ${minutes(compliance.rpoTargetMinutes)}: ${met(summary.rpo_compliant)}`,
+    ],
+    [
+      'recovery time',
+      `${minutes(summary.restore_duration_minutes)} of ${minutes(compliance.rtoTargetMinutes)}: ${met(summary.rto_compliant)}`,
+    ],
+    ['worst case', worst === null ? 'not known' : `${minutes(worst.minutes)} without a new backup`],
+  );
+  for (const { message, remedy } of compliance.hopeless) lines.push(['target', message], ['remedy', remedy]);
+  for (const warning of [...compliance.notes, ...summary.warnings]) lines.push(['warning', warning]);
+  if (report !== undefined) lines.push(['report', report]);
+  if (page !== undefined) lines.push(['page', page]);
+  return lines;
+}
+
+function minutes(value: number | null): string {
+  return value === null ? 'not known' : secondsText(value * 60);
+}

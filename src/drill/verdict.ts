@@ -1,0 +1,39 @@
+import type { Verdict } from './check.ts';
+
+export const PHASES = [
+  'fetch',
+  'preflight',
+  'restore',
+  'equality',
+  'health',
+  'assertions',
+  'negative control',
+  'clean-up',
+] as const;
+
+export type PhaseName = (typeof PHASES)[number];
+
+/** `skipped`: what it would have looked at does not exist, because a phase before it did not get that far. */
+export type PhaseVerdict = Verdict | 'skipped';
+
+export type DrillStatus = 'success' | 'failure' | 'inconclusive';
+
+/** What is left behind is told, and is no reason to doubt what was proven before. */
+const NO_PROOF: readonly PhaseName[] = ['clean-up'];
+
+/**
+ * `success` only when every phase that proves something passed; `failure` when one of them failed. Everything else, a phase that
+ * is missing or was skipped included, is `inconclusive`: could not check.
+ */
+export function statusOf(verdicts: ReadonlyMap<PhaseName, PhaseVerdict>): DrillStatus {
+  const proof = PHASES.filter((name) => !NO_PROOF.includes(name)).map((name) => verdicts.get(name));
+  if (proof.includes('failed')) return 'failure';
+  return proof.every((verdict) => verdict === 'passed') ? 'success' : 'inconclusive';
+}
+
+/** 0 all is proven and in time, 1 failure, 2 inconclusive, 3 proven but a target of RPO or RTO is missed. */
+export function exitStatusOf(status: DrillStatus, targetsMet: boolean): number {
+  if (status === 'failure') return 1;
+  if (status === 'inconclusive') return 2;
+  return targetsMet ? 0 : 3;
+}

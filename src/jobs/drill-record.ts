@@ -1,0 +1,128 @@
+import type { Clock } from '../clock.ts';
+import type { CheckResult, Finding, Verdict } from '../drill/check.ts';
+import { PHASES, type PhaseName, type PhaseVerdict } from '../drill/verdict.ts';
+import { BackupError, toBackupError } from '../errors.ts';
+import type { Log } from '../log.ts';
+import type { DrillPhase } from '../report/drill-report.ts';
+
+/** How long a phase that ran out of time may take to let go before the drill goes on without it. */
+const GRACE_MS = 20_000;
+
+export interface RecordParts {
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Aborted when the drill is to end. */
+  readonly signal: AbortSignal;
+  /** How long each phase may take, ms. */
+  readonly timeouts: Readonly<Record<PhaseName, number>>;
+  readonly onPhase?: (name: string) => void;
+}
+
+/** Runs the phases of a drill: each timed, with its own time limit and its own verdict. */
+export class DrillRecord {
+  readonly #parts: RecordParts;
+  readonly #done = new Map<PhaseName, DrillPhase>();
+
+  constructor(parts: RecordParts) {
+    this.#parts = parts;
+  }
+
+  /**
+   * Runs one phase and returns what it found, or `undefined` when it threw or ran out of time: that is its verdict, and the phases
+   * that can do without it go on. Throws only when the drill is aborted.
+   */
+  async phase<T extends CheckResult>(
+    name: PhaseName,
+    run: (signal: AbortSignal) => Promise<T>,
+    judge: (error: BackupError) => Promise<CheckResult> = async (error) => couldNotCheck(error),
+  ): Promise<T | undefined> {
+    const { clock, signal, timeouts } = this.#parts;
+    // What clears up runs after an abort, too.
+    if (name !== 'clean-up') signal.throwIfAborted();
+    this.#parts.onPhase?.(name);
+    const began = clock.monotonic();
+    const finish = (result: CheckResult) => this.#finish(name, result, (clock.monotonic() - began) / 1000);
+    const limit = new AbortController();
+    const timer = setTimeout(() => limit.abort(new BackupError('ABORTED', 'out of time')), timeouts[name]);
+    const within = name === 'clean-up' ? limit.signal : AbortSignal.any([signal, limit.signal]);
+    try {
+      const result = await unlessStuck(run(within), limit.signal);
+      finish(result);
+      return result;
+    } catch (thrown) {
+      if (signal.aborted && name !== 'clean-up') {
+        finish({ verdict: 'inconclusive', findings: [{ object: 'the drill', message: 'it was aborted in this phase' }] });
+        throw thrown;
+      }
+      finish(limit.signal.aborted ? outOfTime(name, timeouts[name]) : await judge(toBackupError(thrown)));
+      return undefined;
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  /** For phases that the drill did not get to. */
+  skip(names: readonly PhaseName[], message: string): void {
+    for (const name of names) {
+      if (!this.#done.has(name))
+        this.#done.set(name, { name, verdict: 'skipped', seconds: 0, findings: [{ object: 'the drill', message }] });
+    }
+  }
+
+  /** Every phase, in order. */
+  phases(): DrillPhase[] {
+    return PHASES.flatMap((name) => this.#done.get(name) ?? []);
+  }
+
+  verdicts(): ReadonlyMap<PhaseName, PhaseVerdict> {
+    return new Map([...this.#done].map(([name, { verdict }]) => [name, verdict]));
+  }
+
+  seconds(name: PhaseName): number {
+    return this.#done.get(name)?.seconds ?? 0;
+  }
+
+  #finish(name: PhaseName, { verdict, findings }: CheckResult, seconds: number): void {
+    const took = Math.max(0, Math.round(seconds * 1000) / 1000);
+    this.#done.set(name, { name, verdict, seconds: took, findings });
+    const level = verdict === 'passed' ? 'info' : 'warn';
+    this.#parts.log[level]({ phase: name, verdict, seconds: took, findings: findings.slice(0, 5) }, `drill: ${name} ${verdict}`);
+  }
+}
+
+/** A check that could not be made. */
+export function couldNotCheck(error: BackupError): CheckResult {
+  return { verdict: 'inconclusive', findings: [findingOf(error)] };
+}
+
+export function findingOf({ message, hint, code }: BackupError): Finding {
+  return { object: code, message, ...(hint !== undefined && { hint }) };
+}
+
+/** The worst of several verdicts. */
+export function worst(verdicts: readonly Verdict[]): Verdict {
+  return verdicts.includes('failed') ? 'failed' : verdicts.includes('inconclusive') ? 'inconclusive' : 'passed';
+}
+
+function outOfTime(name: PhaseName, limitMs: number): CheckResult {
+  const setting = `DRILL_TIMEOUT_${name.replace(/[ -]/g, '_').toUpperCase()}`;
+  const message = `it did not end within ${Math.round(limitMs / 6000) / 10} minutes and was stopped`;
+  return {
+    verdict: 'inconclusive',
+    findings: [{ object: 'time limit', message, hint: `Find out what it waited for, or allow more: ${setting}.` }],
+  };
+}
+
+/** The result of `work`; or, a while after its time is up, a rejection, whatever becomes of it. */
+async function unlessStuck<T>(work: Promise<T>, limit: AbortSignal): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const stuck = new Promise<never>((_resolve, reject) => {
+    const onLimit = () => (timer = setTimeout(() => reject(limit.reason as Error), GRACE_MS));
+    limit.addEventListener('abort', onLimit, { once: true });
+  });
+  try {
+    return await Promise.race([work, stuck]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

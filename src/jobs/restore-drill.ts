@@ -1,0 +1,266 @@
+import { runAssertions, type AssertionsResult } from '../drill/assertions.ts';
+import type { CheckResult } from '../drill/check.ts';
+import { checkHealth } from '../drill/index-health.ts';
+import type { PhaseName } from '../drill/verdict.ts';
+import { BackupError, toBackupError } from '../errors.ts';
+import type { ConnectionOptions } from '../postgres/connection.ts';
+import type { ThrowAwayServer } from '../postgres/throw-away-server.ts';
+import { errorReport } from '../report/backup-report.ts';
+import { DRILL_REPORT, readTrend } from '../report/drill-history.ts';
+import { drillPage } from '../report/drill-page.ts';
+import type { DrillReport, TrendPoint } from '../report/drill-report.ts';
+import { jsonFile, writeReportFiles } from '../report/report-file.ts';
+import type { RunContext } from '../restore/phases.ts';
+import { openDrillFolder, sweepDrillFolders, takeTurn, type DrillFolder } from './drill-area.ts';
+import { tryDamage } from './drill-control.ts';
+import { fetchNewest, type DrillFetch } from './drill-fetch.ts';
+import type { DrillRequest, RestoreDrillParts } from './drill-parts.ts';
+import { makeEmptyCopy, ofEachWay, proveEquality, type DrillEquality } from './drill-proof.ts';
+import { DrillRecord, findingOf, worst } from './drill-record.ts';
+import { restoreEachWay, waysOf, type DrillRestore, type Restored, type Stage } from './drill-restore.ts';
+import { preflight, readGlobals } from './drill-server.ts';
+import { summarize } from './drill-summary.ts';
+import type { Job, JobContext, JobOutcome } from './job.ts';
+
+export interface RestoreDrillOutcome extends JobOutcome {
+  readonly summary: DrillReport;
+  /** Path of the report as a page, when one could be written. */
+  readonly page?: string;
+}
+
+export interface RestoreDrill extends Job {
+  run(context: JobContext): Promise<RestoreDrillOutcome>;
+}
+
+/** What a drill has come to know so far. */
+interface Knowledge {
+  trend: readonly TrendPoint[];
+  readonly warnings: string[];
+  swept: readonly string[];
+  fetch?: DrillFetch | undefined;
+  restore?: DrillRestore | undefined;
+  equality?: DrillEquality | undefined;
+  assertions?: AssertionsResult | undefined;
+  serverVersion?: string;
+}
+
+/**
+ * Restores the newest backup into a throw-away server and proves that it equals what the source held: fetch, preflight, restore,
+ * equality, health, assertions, negative control, clean-up; and a report always. One drill at a time.
+ */
+export function createRestoreDrill(parts: RestoreDrillParts, request: DrillRequest = {}): RestoreDrill {
+  return {
+    name: 'restore-drill',
+    async run(context) {
+      const { clock, log, signal } = context;
+      const startedAt = clock.now();
+      const began = clock.monotonic();
+      const { watch, timeouts } = parts;
+      const record = new DrillRecord({
+        ...{ clock, log, signal, timeouts },
+        ...(watch?.phase && { onPhase: (name) => watch.phase?.(name) }),
+      });
+      const known: Knowledge = { trend: [], warnings: [], swept: [] };
+      let error: BackupError | undefined;
+      let turn: Awaited<ReturnType<typeof takeTurn>> | undefined;
+      try {
+        turn = await takeTurn(parts.lock, startedAt);
+        known.trend = await readTrend(
+          parts.source,
+          parts.reports,
+          warnInto(known, 'an earlier report of a drill could not be read'),
+          signal,
+        );
+        await drill(parts, request, context, record, known);
+      } catch (thrown) {
+        error = signal.aborted ? abortion(signal) : toBackupError(thrown);
+        const why = error.code === 'ABORTED' ? error.message : `the drill ended before: ${error.message}`;
+        record.skip(['fetch', 'preflight', ...AFTER_PREFLIGHT, 'clean-up'], why);
+      }
+      try {
+        const end = { startedAt, finishedAt: clock.now(), durationSeconds: (clock.monotonic() - began) / 1000 };
+        const { fetch, restore, equality, assertions, serverVersion } = known;
+        const summary = await summarize(parts, {
+          ...{ ...known, ...end, record, error, slot: context.slot },
+          ...{ fetch, restore, equality, assertions, serverVersion },
+        });
+        return await conclude(parts, context, startedAt, summary);
+      } finally {
+        await turn?.release();
+      }
+    },
+  };
+}
+
+const AFTER_RESTORE: readonly PhaseName[] = ['equality', 'health', 'assertions', 'negative control'];
+const AFTER_PREFLIGHT: readonly PhaseName[] = ['restore', ...AFTER_RESTORE];
+
+async function drill(
+  parts: RestoreDrillParts,
+  request: DrillRequest,
+  context: JobContext,
+  record: DrillRecord,
+  known: Knowledge,
+): Promise<void> {
+  known.swept = await sweepDrillFolders(parts.workFolder);
+  const folder = await openDrillFolder(parts.workFolder);
+  const servers: ThrowAwayServer[] = [];
+  try {
+    known.fetch = await record.phase('fetch', (signal) => fetchNewest(parts, request, folder.path, signal));
+    const chosen = known.fetch?.chosen;
+    if (!chosen) {
+      record.skip(['preflight', ...AFTER_PREFLIGHT], 'there is no backup to restore');
+      return;
+    }
+
+    const ready = await record.phase('preflight', async (signal) => {
+      const globals = await readGlobals(chosen, signal);
+      const { manifest } = chosen;
+      const { directories, allowed } = parts;
+      const result = await preflight({
+        manifest,
+        directories,
+        allowed,
+        workFolder: folder.path,
+        signal,
+        ...(globals !== undefined && { globals }),
+      });
+      if (result.server) servers.push(result.server);
+      return result;
+    });
+    const server = ready?.server;
+    if (!server) {
+      record.skip(AFTER_PREFLIGHT, 'there is no server to restore into');
+      return;
+    }
+    known.serverVersion = ready.programs.version;
+
+    const stage: Stage = { chosen, server, programs: ready.programs, workers: parts.workers, folder: folder.path };
+    await prove(parts, stage, waysOf(known.trend, request.thorough ?? false), context, record, known);
+  } finally {
+    await record.phase('clean-up', () => cleanUp(servers, folder));
+  }
+}
+
+/** Restores, and looks at what became of it from every side: each phase on its own, whatever the one before found. */
+async function prove(
+  parts: RestoreDrillParts,
+  stage: Stage,
+  ways: Parameters<typeof restoreEachWay>[1],
+  { log, clock }: JobContext,
+  record: DrillRecord,
+  known: Knowledge,
+): Promise<void> {
+  const { watch } = parts;
+  const contextOf = (signal: AbortSignal): RunContext => ({
+    ...{ signal, log, clock },
+    onProgress: ({ bytes, totalBytes }) => {
+      if (bytes !== undefined && totalBytes !== undefined) watch?.progress?.(bytes, totalBytes);
+    },
+  });
+  known.restore = await record.phase('restore', (signal) => restoreEachWay(stage, ways, contextOf(signal)));
+  const restored = known.restore?.restored ?? [];
+  const last = restored.at(-1);
+  if (!last) {
+    record.skip(AFTER_RESTORE, 'there is no restored database');
+    return;
+  }
+  const onProgress = watch?.progress?.bind(watch);
+  let emptyCopy: ConnectionOptions | undefined;
+  known.equality = await record.phase('equality', async (signal) => {
+    emptyCopy = await makeEmptyCopy(stage, contextOf(signal));
+    return await proveEquality(stage, restored, emptyCopy, contextOf(signal), onProgress);
+  });
+  const empty = emptyCopy;
+  if (empty) {
+    const jobs = parts.workers;
+    const check = (signal: AbortSignal) =>
+      overEach(restored, ({ connection }) => checkHealth({ connection, emptyCopy: empty, jobs, signal }));
+    await record.phase('health', check);
+  } else record.skip(['health'], 'there is no empty database to compare the state of definitions with');
+  known.assertions = await record.phase('assertions', (signal) =>
+    runAssertions({
+      connection: restored[0]!.connection,
+      folder: parts.assertions,
+      timeoutSeconds: parts.timeouts.assertions / 1000,
+      signal,
+    }),
+  );
+  await record.phase('negative control', (signal) => tryDamage(stage, last, contextOf(signal)));
+}
+
+async function overEach(restored: readonly Restored[], check: (each: Restored) => Promise<CheckResult>): Promise<CheckResult> {
+  const results: CheckResult[] = [];
+  for (const each of restored) results.push(await check(each));
+  return { verdict: worst(results.map(({ verdict }) => verdict)), findings: ofEachWay(restored, results) };
+}
+
+async function cleanUp(servers: readonly ThrowAwayServer[], folder: DrillFolder): Promise<CheckResult> {
+  const findings: CheckResult['findings'][number][] = [];
+  for (const remove of [...servers.map((server) => () => server.stop()), () => folder.remove()]) {
+    try {
+      await remove();
+    } catch (error) {
+      findings.push({ ...findingOf(toBackupError(error)), hint: `The next drill removes what is left in ${folder.path}.` });
+    }
+  }
+  return { verdict: findings.length > 0 ? 'failed' : 'passed', findings };
+}
+
+function warnInto({ warnings }: Knowledge, what: string) {
+  return (where: string, error: BackupError) => void warnings.push(`${what} (${where}): ${error.message}`);
+}
+
+function abortion(signal: AbortSignal): BackupError {
+  const reason: unknown = signal.reason;
+  const why = reason instanceof BackupError ? reason.message : 'the drill was aborted';
+  return new BackupError('ABORTED', `${why}; this drill has proven nothing`, {
+    hint: 'Run it again: backup-manager monthly-drill',
+    cause: reason,
+  });
+}
+
+/** JSON and page, and the last log line. A report that cannot be stored is a failure, too: without it there is no evidence. */
+async function conclude(
+  parts: RestoreDrillParts,
+  { log }: JobContext,
+  startedAt: Date,
+  summary: DrillReport,
+): Promise<RestoreDrillOutcome> {
+  let files: string[] = [];
+  let { exitStatus } = summary;
+  try {
+    // The page first: a JSON report is there only with its page.
+    files = await writeReportFiles(
+      DRILL_REPORT,
+      startedAt,
+      (stem) => [{ extension: '.html', text: drillPage(summary, `${stem}.json`) }, jsonFile(summary)],
+      parts.reports,
+    );
+  } catch (thrown) {
+    const failure = toBackupError(thrown);
+    log.error({ ...errorReport(failure), summary }, 'the report could not be stored');
+    if (exitStatus === 0) exitStatus = failure.exitStatus;
+  }
+  const [page, report] = files;
+  const { status, backup, durationSeconds, rpo_compliant, rto_compliant } = summary;
+  const outcome = outcomeOf(summary, exitStatus);
+  const level = outcome === 'success' ? 'info' : outcome === 'incomplete' ? 'warn' : 'error';
+  const facts = {
+    outcome,
+    label: backup?.label,
+    seconds: durationSeconds,
+    rpo_compliant,
+    rto_compliant,
+    report,
+    error: summary.error,
+  };
+  log[level](facts, `drill ended: ${status}`);
+  return { outcome, exitStatus, summary, ...(report !== undefined && { report }), ...(page !== undefined && { page }) };
+}
+
+function outcomeOf({ status, error }: DrillReport, exitStatus: number): JobOutcome['outcome'] {
+  if (error?.code === 'ABORTED') return 'aborted';
+  if (status !== 'success') return status;
+  return exitStatus === 0 ? 'success' : exitStatus === 3 ? 'incomplete' : 'failure';
+}
