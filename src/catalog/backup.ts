@@ -7,16 +7,19 @@ import type { Manifest } from './manifest.ts';
  * - `unindexed`: a dump whose manifest is on no target. It may be whole: `backup-manager reindex` finds out. Never to be swept.
  * - `damaged`: no target holds it whole; `problem` says what is wrong.
  * - `newer-format`: written by a newer version of this program, which alone can judge it.
- * - `expired`: its removal has begun.
+ * - `expired`: its removal has begun, and no target holds a copy that is to stay.
  * - `unknown`: could be good, but the target that would have to say so cannot be reached.
  *
  * Only `complete` and `incomplete` are good. What a listing sees is names and sizes; `verify` reads the bytes.
  */
 export type BackupState = 'complete' | 'incomplete' | 'unindexed' | 'damaged' | 'newer-format' | 'expired' | 'unknown';
 
-/** How one target holds a backup. `unreachable`: the target could not be asked; nothing is known. */
+/**
+ * How one target holds a backup. `expired`: its removal from there has begun, whatever is left of it. `unreachable`: the target could
+ * not be asked; nothing is known.
+ */
 export type CopyState =
-  'whole' | 'missing' | 'size-differs' | 'manifest-missing' | 'side-file-missing' | 'unjudged' | 'unreachable';
+  'whole' | 'missing' | 'size-differs' | 'manifest-missing' | 'side-file-missing' | 'unjudged' | 'expired' | 'unreachable';
 
 export interface BackupCopy {
   readonly target: string;
@@ -41,6 +44,8 @@ export interface Backup {
   /** Bytes of the dump file, when known. */
   readonly bytes?: number;
   readonly manifest?: Manifest;
+  /** Somebody wants it kept until it is unpinned; said on any target. */
+  readonly pinned?: true;
   /** In the order of the targets given; absent copies are listed too. */
   readonly copies: readonly BackupCopy[];
 }

@@ -21,7 +21,7 @@ export type ManifestFinding =
 export function judgeBackup(key: string, name: DumpName, sightings: readonly Sighting[], finding: ManifestFinding): Backup {
   const manifest = finding.kind === 'read' ? finding.manifest : undefined;
   const copies = sightings.map((sighting) => judgeCopy(key, sighting, manifest));
-  const { state, problem } = judgeState(sightings, copies, finding);
+  const { state, problem } = judgeState(copies, finding);
   const bytes = manifest?.file.bytes ?? copies.find((copy) => copy.bytes !== undefined)?.bytes;
   return {
     ...name,
@@ -30,6 +30,7 @@ export function judgeBackup(key: string, name: DumpName, sightings: readonly Sig
     ...(problem === undefined ? {} : { problem }),
     ...(bytes === undefined ? {} : { bytes }),
     ...(manifest === undefined ? {} : { manifest }),
+    ...(sightings.some(({ sizes }) => sizes?.has(SIDE.pin)) ? { pinned: true as const } : {}),
     copies,
   };
 }
@@ -38,6 +39,8 @@ function judgeCopy(key: string, { target, location, sizes }: Sighting, manifest:
   const copy = { target, location };
   if (sizes === undefined) return { ...copy, state: 'unreachable' };
   const bytes = sizes.get('');
+  if (sizes.has(SIDE.expired))
+    return { ...copy, ...(bytes === undefined ? {} : { bytes }), state: 'expired', detail: 'its removal has begun' };
   if (bytes === undefined) return { ...copy, state: 'missing' };
   if (manifest === undefined) return { ...copy, bytes, state: sizes.has(SIDE.manifest) ? 'unjudged' : 'manifest-missing' };
   if (bytes !== manifest.file.bytes) {
@@ -54,12 +57,10 @@ function judgeCopy(key: string, { target, location, sizes }: Sighting, manifest:
   return { ...copy, bytes, state: 'whole' };
 }
 
-function judgeState(
-  sightings: readonly Sighting[],
-  copies: readonly BackupCopy[],
-  finding: ManifestFinding,
-): { state: BackupState; problem?: string } {
-  if (sightings.some(({ sizes }) => sizes?.has(SIDE.expired))) return { state: 'expired', problem: 'its removal has begun' };
+function judgeState(copies: readonly BackupCopy[], finding: ManifestFinding): { state: BackupState; problem?: string } {
+  // One target may keep for years what another removes: only what no target is to keep is gone.
+  if (copies.some(({ state }) => state === 'expired') && copies.every(({ state }) => state === 'expired' || state === 'missing'))
+    return { state: 'expired', problem: 'its removal has begun' };
   const silent = copies.filter((copy) => copy.state === 'unreachable').map((copy) => copy.target);
   if (finding.kind === 'unreadable') {
     const state =

@@ -9,6 +9,7 @@ export const SIDE = {
   toc: '.toc',
   globals: '.globals.gz',
   expired: '.expired',
+  pin: '.pin',
 } as const;
 
 export interface DumpName {

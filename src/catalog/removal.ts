@@ -9,12 +9,32 @@ export function writeOrder(dump: string): readonly string[] {
   return [dump + SIDE.toc, dump + SIDE.globals, dump, dump + SIDE.manifest];
 }
 
+/** Keys beside a dump in the order they are removed: the manifest goes before what it describes. */
+function removalOrder(dump: string): readonly string[] {
+  return [dump + SIDE.manifest, dump + SIDE.toc, dump + SIDE.globals, dump + SIDE.pin, dump];
+}
+
+export interface RemovalOptions {
+  /**
+   * Asked once the marker stands, and before anything is gone: whether the backup is still to be removed. Who pins a backup looks for the
+   * marker after writing the pin, so one of the two always sees the other. If not, the marker is taken away again.
+   */
+  readonly confirm?: () => Promise<boolean>;
+  readonly signal?: AbortSignal;
+}
+
 /**
- * Removes a backup from one target. The marker comes first and goes last, the manifest goes before what it describes:
- * wherever it is interrupted, the rest is not listed as good, and calling it again finishes the work.
+ * Removes a backup from one target; says whether it did. The marker comes first and goes last, the manifest goes before what it
+ * describes: wherever it is interrupted, the rest is not listed as good, and calling it again finishes the work.
  */
-export async function removeBackup(target: Storage, dump: string, signal?: AbortSignal): Promise<void> {
+export async function removeBackup(target: Storage, dump: string, options: RemovalOptions = {}): Promise<boolean> {
+  const { confirm, signal } = options;
   const marker = dump + SIDE.expired;
   await target.put(marker, { open: async function* () {}, replayable: true, size: 0 }, signal);
-  for (const key of [dump + SIDE.manifest, dump + SIDE.toc, dump + SIDE.globals, dump, marker]) await target.remove(key, signal);
+  if (confirm && !(await confirm())) {
+    await target.remove(marker, signal);
+    return false;
+  }
+  for (const key of [...removalOrder(dump), marker]) await target.remove(key, signal);
+  return true;
 }

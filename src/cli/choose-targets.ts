@@ -14,7 +14,7 @@ export function chooseTargets(targets: readonly Storage[], name: string | undefi
 
 /** The targets that have the dump's file, in whatever state; those that are whole first. */
 export function holders(backup: Backup, targets: readonly Storage[]): Storage[] {
-  const holding = backup.copies.filter(({ state }) => state !== 'missing' && state !== 'unreachable');
+  const holding = backup.copies.filter(({ state }) => state !== 'missing' && state !== 'expired' && state !== 'unreachable');
   const ordered = [...holding.filter(({ state }) => state === 'whole'), ...holding.filter(({ state }) => state !== 'whole')];
   return ordered.flatMap((copy) => targets.find(({ name }) => name === copy.target) ?? []);
 }

@@ -44,6 +44,7 @@ export async function retry<T>(
  * again, if its content can be read again.
  */
 export function withRetries(inner: Storage, policy: RetryPolicy = DEFAULT_RETRIES): Storage {
+  const protection = inner.protection?.bind(inner);
   return {
     name: inner.name,
     location: (key) => inner.location(key),
@@ -60,6 +61,7 @@ export function withRetries(inner: Storage, policy: RetryPolicy = DEFAULT_RETRIE
     remove: (key, signal) => retry(policy, () => inner.remove(key, signal), signal),
     sweep: (prefix, before, signal) => retry(policy, () => inner.sweep(prefix, before, signal), signal),
     probe: (signal) => retry(policy, () => inner.probe(signal), signal),
+    ...(protection && { protection: (key, signal) => retry(policy, () => protection(key, signal), signal) }),
   };
 }
 

@@ -4,7 +4,7 @@ import { BackupError } from '../errors.ts';
 import { abortable } from './abortable.ts';
 import type { S3Target } from './s3-client.ts';
 import { hasName, s3Error, statusOf } from './s3-error.ts';
-import type { ByteRange, ObjectInfo } from './storage.ts';
+import type { ByteRange, ObjectInfo, Protection } from './storage.ts';
 
 /** Reads an object or a range of it, and throws if fewer bytes come than were announced or asked for. */
 export async function* readObject(
@@ -67,6 +67,28 @@ export async function headObject(target: S3Target, key: string, signal?: AbortSi
     signal?.throwIfAborted();
     const cause = statusOf(error) === 404 ? Object.assign(error as object, { name: 'NoSuchBucket' }) : error;
     throw s3Error(cause, 'look at', target.location(key));
+  }
+}
+
+/**
+ * Object Lock and versions of what is stored under `key`. S3 leaves the lock out of the answer for those who may not see it
+ * (`s3:GetObjectRetention`, `s3:GetObjectLegalHold`); a locked version then stays behind what hides it.
+ */
+export async function objectProtection(target: S3Target, key: string, signal?: AbortSignal): Promise<Protection | undefined> {
+  signal?.throwIfAborted();
+  try {
+    const command = new HeadObjectCommand({ Bucket: target.bucket, Key: target.objectName(key) });
+    const found = await target.client.send(command, signal ? { abortSignal: signal } : {});
+    return {
+      ...(found.ObjectLockRetainUntilDate && { lockedUntil: found.ObjectLockRetainUntilDate }),
+      legalHold: found.ObjectLockLegalHoldStatus === 'ON',
+      // Where versions were never kept there is no number, or the one called null.
+      versioned: found.VersionId !== undefined && found.VersionId !== 'null',
+    };
+  } catch (error) {
+    signal?.throwIfAborted();
+    if (statusOf(error) === 404) return undefined;
+    throw s3Error(error, 'look at', target.location(key));
   }
 }
 

@@ -8,7 +8,7 @@ import { BackupError } from '../errors.ts';
 import { bytesContent } from './content.ts';
 import { createS3Client, type S3StorageOptions, type S3Target } from './s3-client.ts';
 import { s3Error } from './s3-error.ts';
-import { headObject, readObject } from './s3-get.ts';
+import { headObject, objectProtection, readObject } from './s3-get.ts';
 import { putObject } from './s3-put.ts';
 import { abortUpload } from './s3-upload.ts';
 import type { Leftover, ObjectInfo, Storage } from './storage.ts';
@@ -40,6 +40,8 @@ export function createS3Storage(options: S3StorageOptions): S3Storage {
     put: async (key, content, signal) => putObject(target, key, content, signal),
     get: (key, range, signal) => readObject(target, key, range, signal),
     head: async (key, signal) => headObject(target, key, signal),
+
+    protection: async (key, signal) => objectProtection(target, key, signal),
 
     async *list(prefix, signal) {
       for await (const object of listAll(target, base, prefix, signal)) if (!isTemporary(object.key)) yield object;

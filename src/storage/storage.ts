@@ -48,6 +48,16 @@ export interface Leftover {
   readonly started: Date;
 }
 
+/** What keeps an object, or what was removed of it, whatever we do. */
+export interface Protection {
+  /** Nobody should remove it before. */
+  readonly lockedUntil?: Date;
+  /** Nobody should remove it before somebody lifts this. */
+  readonly legalHold: boolean;
+  /** The target keeps what is removed as an old version, for as long as its own rules say. */
+  readonly versioned: boolean;
+}
+
 export interface Storage {
   /** The target's name in configuration, reports and messages: `local`, `s3`. */
   readonly name: string;
@@ -80,6 +90,12 @@ export interface Storage {
 
   /** Removes what killed or failed `put`s under `prefix` left behind, if begun before `before`. Returns what it removed. */
   sweep(prefix: string, before: Date, signal?: AbortSignal): Promise<Leftover[]>;
+
+  /**
+   * What protects an object; `undefined` when there is no such object. Only targets that know of protection have this. One that does
+   * not let these credentials see the protection answers as if there were none.
+   */
+  protection?(key: string, signal?: AbortSignal): Promise<Protection | undefined>;
 
   /** Proves the target usable before a long run: exists, writable, readable. Throws the error a person can act on. */
   probe(signal?: AbortSignal): Promise<void>;

@@ -7,6 +7,7 @@ export type Moment = (name: string) => void;
 /** `inner`, which tells before and after everything that changes what is stored, and at every piece that is uploaded. */
 export function mortal<T extends Storage>(inner: T, moment: Moment): T {
   const { name } = inner;
+  const protection = inner.protection?.bind(inner);
   const storage: Storage = {
     name,
     location: (key) => inner.location(key),
@@ -22,6 +23,7 @@ export function mortal<T extends Storage>(inner: T, moment: Moment): T {
     async remove(key, signal) {
       moment(`${name} before remove ${key}`);
       await inner.remove(key, signal);
+      moment(`${name} after remove ${key}`);
     },
     async sweep(prefix, before, signal) {
       moment(`${name} before sweep`);
@@ -32,7 +34,11 @@ export function mortal<T extends Storage>(inner: T, moment: Moment): T {
       await inner.probe(signal);
     },
   };
-  return { ...storage, ...('begin' in inner ? spooling(inner as unknown as DiskStorage) : {}) } as T;
+  return {
+    ...storage,
+    ...(protection && { protection }),
+    ...('begin' in inner ? spooling(inner as unknown as DiskStorage) : {}),
+  } as T;
 
   function watched(key: string, content: Content): Content {
     return {

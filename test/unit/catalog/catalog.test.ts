@@ -120,13 +120,20 @@ describe('the listing', () => {
     expect(backups[0]!.copies[0]!.detail).toContain('.toc is missing');
   });
 
-  test('does not call a backup good whose removal has begun, on whichever target', async () => {
+  test('does not call a copy good whose removal has begun; another target may keep its own', async () => {
     const key = await store(local);
     await store(s3);
     await putBytes(s3, key + SIDE.expired, Buffer.alloc(0));
-    expect(await only([local, s3])).toMatchObject({ state: 'expired' });
+    expect(await only([local, s3])).toEqual({ state: 'complete', local: 'whole', s3: 'expired' });
+    expect(await only([s3])).toEqual({ state: 'expired', s3: 'expired' });
+    await s3.remove(key + SIDE.manifest);
+    expect(await only([local, s3])).toEqual({ state: 'complete', local: 'whole', s3: 'expired' });
+    await removeBackup(local, key);
+    expect(await only([local, s3])).toEqual({ state: 'expired', local: 'missing', s3: 'expired' });
     const { backups } = await listBackups([local, s3]);
     expect(backups.some(isGood)).toBe(false);
+    await putBytes(local, key, Buffer.alloc(60));
+    expect(await only([local, s3])).toEqual({ state: 'unindexed', local: 'manifest-missing', s3: 'expired' });
   });
 
   test('throws when a target cannot be listed, unless told that it may be', async () => {
@@ -203,7 +210,7 @@ describe('a backup', () => {
       },
     };
     await removeBackup(watched, key);
-    expect(removed).toEqual(['.meta', '.toc', '.globals.gz', '', '.expired']);
+    expect(removed).toEqual(['.meta', '.toc', '.globals.gz', '.pin', '', '.expired']);
     expect(await keysOf(local, key)).toEqual([]);
     await removeBackup(local, key);
     expect(await keysOf(local, key)).toEqual([]);
