@@ -72,11 +72,16 @@ export async function compareTables(
         });
       continue;
     }
-    const where = locate && !incomparable && located < LOCATED ? await locate(tables) : [];
+    const where = locate && !incomparable && located < LOCATED ? await locate(tables).catch(notLocated) : [];
     located += where.length > 0 ? 1 : 0;
     failed.push({ object, message: [describe(expected, is), ...where].join(' ') });
   }
   return comparisons;
+}
+
+/** That the table differs is known without it. */
+function notLocated(error: unknown): string[] {
+  return [`Where could not be found out: ${error instanceof Error ? error.message : String(error)}.`];
 }
 
 function sum(parts: readonly Rows[]): Rows {

@@ -1,4 +1,4 @@
-import type { MemberEntry } from '../catalog/manifest.ts';
+import type { MemberEntry, TableEntry } from '../catalog/manifest.ts';
 import { loadTargetKey } from '../catalog/member-index.ts';
 import type { Locate } from '../drill/compare-tables.ts';
 import { describeDifference } from '../drill/describe-difference.ts';
@@ -8,10 +8,16 @@ import type { ConnectionOptions } from '../postgres/connection.ts';
 import type { BackupSource } from '../restore/backup-source.ts';
 import { readBackupRows } from '../restore/read-rows.ts';
 
-/** Looks for the rows in which tables of a restored database differ from a backup. */
-export function locateRows(source: BackupSource, connection: ConnectionOptions, signal: AbortSignal): Locate {
+/** For all tables together: that they differ is known already, and the phase that asks has a limit of its own. */
+const LIMIT_MS = 5 * 60_000;
+
+/** Looks for the rows in which tables of a restored database differ from a backup. Rejects when it would take too long. */
+export function locateRows(source: BackupSource, connection: ConnectionOptions, stop: AbortSignal): Locate {
   const { manifest } = source;
-  return async (tables) => {
+  let signal: AbortSignal | undefined;
+  return async (tables) => await locate(tables, (signal ??= AbortSignal.any([stop, AbortSignal.timeout(LIMIT_MS)])));
+
+  async function locate(tables: readonly TableEntry[], signal: AbortSignal): Promise<string[]> {
     const target = loadTargetKey(tables[0]!);
     const belongs = manifest.tables.map((table) => loadTargetKey(table) === target);
     const backup: RowSource = {
@@ -35,7 +41,7 @@ export function locateRows(source: BackupSource, connection: ConnectionOptions, 
       codec: manifest.codec.name,
       members: manifest.members,
     });
-  };
+  }
 }
 
 /** The first member of the COPY block of each. */

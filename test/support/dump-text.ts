@@ -85,8 +85,24 @@ export function normalizeDump(text: string): string {
     statement = '';
   }
   parts.push(withoutKeys(statement));
+  sortDefaultPrivileges(parts);
   for (const [root, rows] of throughRoots) parts.push(`-- rows through ${root}\n`, ...rows.sort());
   return parts.join('');
+}
+
+/** Before its releases of 2025 pg_dump writes them in an order that depends on OIDs, which a parallel restore gives as it comes. */
+function sortDefaultPrivileges(parts: string[]): void {
+  const isOne = (part: string): boolean => /\n-- Name: .*; Type: DEFAULT ACL; /.test(part);
+  const isNamed = (part: string): boolean => /\n-- Name: .*; Type: .*; Schema: /.test(part);
+  const from = parts.findIndex(isOne);
+  if (from === -1) return;
+  const entries: string[] = [];
+  let to = from;
+  for (; to < parts.length && (isOne(parts[to]!) || !isNamed(parts[to]!)); to += 1) {
+    if (isOne(parts[to]!)) entries.push(parts[to]!);
+    else entries.push(`${entries.pop()!}${parts[to]!}`);
+  }
+  parts.splice(from, to - from, ...entries.sort());
 }
 
 function withoutKeys(statement: string): string {

@@ -12,11 +12,13 @@ import type { Manifest } from '../../../src/catalog/manifest.ts';
 import type { CodecName } from '../../../src/codec/codec.ts';
 import { withClient, type ConnectionOptions } from '../../../src/postgres/connection.ts';
 import { openBackup } from '../../../src/restore/backup-source.ts';
+import { restoreDefinitions } from '../../../src/restore/restore-definitions.ts';
 import { restoreBackup } from '../../../src/restore/restore.ts';
 import { verifyBackup } from '../../../src/restore/verify.ts';
 import { createDiskStorage, type DiskStorage } from '../../../src/storage/disk.ts';
 import { pipeToPsql, startTestServer, type TestServer } from '../dump-to-file.ts';
 import { dumpText, plainDump } from '../dump-text.ts';
+import { drillPair } from '../drill-pair.ts';
 import { expectEqualText } from '../equality.ts';
 import { makeBackup } from '../make-backup.ts';
 import { installedVersion } from '../postgres-versions.ts';
@@ -108,6 +110,26 @@ export function describeTorture(major: number, ways: readonly Way[]): void {
       expectEqualText(reference, await dumpText(binDirectory, server.database(name('ours'))), 'our restore');
       expect(await databaseProperties(server, name('ours'))).toEqual(await databaseProperties(server, 'torture'));
     });
+
+    // Once for each version: what is compared does not depend on the way.
+    if (codec === ways[0]!.codec)
+      test('a drill finds our restore equal to the source, and healthy', async () => {
+        const source = await openBackup([storage], key);
+        const { connection, programs } = server;
+        await restoreDefinitions({ source, connection, programs }, { database: name('definitions') }, quietContext());
+        const pair = drillPair(source, programs, server.database(name('ours')), server.database(name('definitions')));
+        const equality = await pair.equality();
+        expect(equality.findings).toEqual([]);
+        expect(equality.verdict).toBe('passed');
+        expect(equality.tables.every(({ equal, expected, found }) => equal && expected.digest === found?.digest)).toBe(true);
+        const health = await pair.health();
+        // Indexes and constraints that the source had so, and nothing else.
+        expect(health.findings.filter(({ message }) => !message.endsWith('as in the source'))).toEqual([]);
+        expect(health.verdict).toBe('passed');
+        expect(health.checked.indexes).toBeGreaterThan(100);
+        // The extension that looked at them is gone.
+        expect((await pair.equality()).findings).toEqual([]);
+      });
 
     test('the file through psql gives what pg_dump | psql gives', async () => {
       const into = await createEmptyDatabase(server.connection, name('piped'));

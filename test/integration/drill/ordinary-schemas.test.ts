@@ -1,0 +1,177 @@
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+
+import { startTestServer, type TestServer } from '../../support/dump-to-file.ts';
+import { makeDrillPair } from '../../support/drill-pair.ts';
+
+interface Schema {
+  readonly name: string;
+  /** Behind CREATE DATABASE; without options and settings it shares a database with others. */
+  readonly options?: string;
+  /** As superuser in the database. */
+  readonly sql: string;
+  /** Afterwards; `%` stands for the database. */
+  readonly settings?: readonly string[];
+}
+
+/** What ordinary databases have, and what has made one comparison or another see differences where there are none. */
+const SCHEMAS: readonly Schema[] = [
+  {
+    name: 'checks with lists',
+    sql: `CREATE DOMAIN mark AS char(1) CHECK (VALUE IN ('a', 'b', 'c'));
+      CREATE TABLE t (id int PRIMARY KEY, state varchar(10) NOT NULL CHECK (state IN ('new', 'paid', 'sent')), kind text CHECK (kind = ANY (ARRAY['x', 'y'])),
+        n numeric CHECK (n BETWEEN 0 AND 10 AND n NOT IN (4, 5)), m mark DEFAULT 'a', CHECK (NOT (state = 'new' AND n > 5) OR kind IS NULL));
+      INSERT INTO t SELECT i, (ARRAY['new', 'paid', 'sent'])[1 + i % 3], 'x', i % 4 FROM generate_series(1, 100) i`,
+  },
+  {
+    name: 'partitions',
+    sql: `CREATE TYPE colour AS ENUM ('red', 'green', 'blue');
+      CREATE TABLE by_enum (id int, c colour, t text) PARTITION BY HASH (c);
+      CREATE TABLE by_enum_0 PARTITION OF by_enum FOR VALUES WITH (MODULUS 2, REMAINDER 0);
+      CREATE TABLE by_enum_1 (t text, gone int, c colour, id int);
+      ALTER TABLE by_enum_1 DROP COLUMN gone;
+      ALTER TABLE by_enum ATTACH PARTITION by_enum_1 FOR VALUES WITH (MODULUS 2, REMAINDER 1);
+      INSERT INTO by_enum SELECT i, (enum_range(NULL::colour))[1 + i % 3], 'row ' || i FROM generate_series(1, 300) i;
+      CREATE TABLE by_day (id int, at date NOT NULL, PRIMARY KEY (id, at)) PARTITION BY RANGE (at);
+      CREATE TABLE by_day_1 PARTITION OF by_day FOR VALUES FROM ('2026-01-01') TO ('2026-02-01') PARTITION BY LIST (id);
+      CREATE TABLE by_day_1_odd PARTITION OF by_day_1 FOR VALUES IN (1, 3, 5);
+      CREATE TABLE by_day_rest PARTITION OF by_day DEFAULT;
+      CREATE INDEX ON by_day (at);
+      INSERT INTO by_day VALUES (1, '2026-01-02'), (3, '2026-01-03'), (7, '2025-01-01')`,
+  },
+  {
+    name: 'settings of the database',
+    sql: `CREATE SCHEMA app; CREATE TABLE app.t (at timestamptz, b bytea, f float8, s text); INSERT INTO app.t VALUES ('2026-03-29 02:30+00', '\\xff00', 0.1 + 0.2, 'back\\slash');
+      CREATE VIEW app.v AS SELECT at::text FROM app.t; CREATE ROLE app_user`,
+    settings: [
+      `ALTER DATABASE % SET search_path = app, "$user", public`,
+      `ALTER DATABASE % SET DateStyle = 'SQL, DMY'`,
+      `ALTER DATABASE % SET TimeZone = 'Asia/Kathmandu'`,
+      `ALTER DATABASE % SET bytea_output = 'escape'`,
+      `ALTER DATABASE % SET extra_float_digits = -10`,
+      `ALTER DATABASE % SET quote_all_identifiers = on`,
+      `ALTER DATABASE % SET default_transaction_read_only = on`,
+      `ALTER DATABASE % SET statement_timeout = '2s'`,
+      `ALTER ROLE app_user IN DATABASE % SET work_mem = '3MB'`,
+      `ALTER DATABASE % CONNECTION LIMIT 30`,
+      `GRANT CREATE ON DATABASE % TO app_user`,
+      `COMMENT ON DATABASE % IS 'it''s ours'`,
+      `ALTER DATABASE % OWNER TO app_user`,
+    ],
+  },
+  {
+    name: 'an ICU locale and collations',
+    options: `LOCALE_PROVIDER icu ICU_LOCALE 'de-DE' LOCALE 'C' TEMPLATE template0`,
+    sql: `CREATE COLLATION ignore_case (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
+      CREATE TABLE words (w text, i text COLLATE ignore_case UNIQUE, c text COLLATE "C");
+      INSERT INTO words VALUES ('Ärger', 'Straße', 'z'), ('zebra', 'x', 'Ä'), ('Zebra', 'Y', NULL);
+      CREATE INDEX ON words (w); CREATE INDEX ON words (lower(c) COLLATE "de-x-icu"); CREATE VIEW sorted AS SELECT w FROM words ORDER BY w COLLATE "de-x-icu"`,
+  },
+  {
+    name: 'views on views',
+    sql: `CREATE TABLE a (id int PRIMARY KEY, name text, n int); INSERT INTO a SELECT i, 'n' || i, i % 3 FROM generate_series(1, 50) i;
+      CREATE VIEW v1 AS SELECT id, name, n FROM a WHERE n IN (1, 2); CREATE VIEW v2 WITH (security_barrier) AS SELECT v1.*, upper(name) AS shout FROM v1 WITH LOCAL CHECK OPTION;
+      CREATE VIEW grouped AS SELECT id, name, count(*) FROM a GROUP BY id;
+      CREATE MATERIALIZED VIEW m1 AS SELECT n, count(*) AS c FROM v2 GROUP BY n; CREATE UNIQUE INDEX ON m1 (n);
+      CREATE MATERIALIZED VIEW m2 AS SELECT sum(c) FROM m1; CREATE MATERIALIZED VIEW never AS SELECT * FROM a WITH NO DATA;
+      CREATE RECURSIVE VIEW counting (n) AS VALUES (1) UNION ALL SELECT n + 1 FROM counting WHERE n < 10;
+      CREATE RULE redirect AS ON INSERT TO grouped DO INSTEAD INSERT INTO a VALUES (new.id, new.name, 0)`,
+  },
+  {
+    name: 'generated columns and identities',
+    sql: `CREATE TABLE g (id int GENERATED ALWAYS AS IDENTITY (START 10 INCREMENT 5), b bigint GENERATED BY DEFAULT AS IDENTITY, n int, twice int GENERATED ALWAYS AS (n * 2) STORED, s serial, d date DEFAULT CURRENT_DATE);
+      INSERT INTO g (n) SELECT generate_series(1, 20); CREATE SEQUENCE round CYCLE MAXVALUE 3; SELECT nextval('round') FROM generate_series(1, 5);
+      CREATE SEQUENCE untouched START 42; CREATE INDEX ON g (twice)`,
+  },
+  {
+    name: 'constraints of all kinds',
+    sql: `CREATE EXTENSION btree_gist;
+      CREATE TABLE rooms (room int, during tsrange, EXCLUDE USING gist (room WITH =, during WITH &&));
+      INSERT INTO rooms SELECT i, tsrange('2026-01-01', '2026-01-02') FROM generate_series(1, 10) i;
+      CREATE TABLE node (id int PRIMARY KEY, parent int REFERENCES node DEFERRABLE INITIALLY DEFERRED, other int, UNIQUE (id, other) DEFERRABLE);
+      INSERT INTO node SELECT i, i % 10 + 1, i FROM generate_series(1, 10) i;
+      CREATE TABLE late (id int, CONSTRAINT ok CHECK (id > 0)); INSERT INTO late VALUES (1);
+      ALTER TABLE late ADD CONSTRAINT fresh CHECK (id > 5) NOT VALID, ADD FOREIGN KEY (id) REFERENCES node (id) NOT VALID`,
+  },
+  {
+    name: 'inheritance and types',
+    sql: `CREATE TYPE pair AS (a int, b text); CREATE TABLE of_type OF pair (a NOT NULL, CHECK (a > 0)); INSERT INTO of_type VALUES (1, 'x');
+      CREATE TABLE parent (id int, t text DEFAULT 'p'); CREATE TABLE child (extra int, CHECK (id < 1000)) INHERITS (parent); CREATE TABLE grandchild (id int) INHERITS (child);
+      ALTER TABLE child ALTER t SET DEFAULT 'c'; ALTER TABLE parent ADD COLUMN later jsonb;
+      INSERT INTO parent VALUES (1); INSERT INTO child VALUES (2, 'c', 3); INSERT INTO grandchild VALUES (3, 'g', 4, '{"a": 1}');
+      CREATE TYPE span AS RANGE (SUBTYPE = float8); CREATE TABLE spans (s span, ps pair[]); INSERT INTO spans VALUES ('[1,2)', ARRAY[(1, 'x, "y"')::pair])`,
+  },
+  {
+    name: 'functions, large objects and search',
+    sql: `CREATE FUNCTION plus(a int, b int DEFAULT 1, VARIADIC rest int[] DEFAULT '{}') RETURNS int LANGUAGE sql IMMUTABLE PARALLEL SAFE BEGIN ATOMIC SELECT a + b; END;
+      CREATE FUNCTION steps(n int) RETURNS SETOF int LANGUAGE plpgsql SET search_path = pg_catalog AS $f$ BEGIN RETURN QUERY SELECT generate_series(1, n); END $f$;
+      CREATE PROCEDURE noop(INOUT x int) LANGUAGE plpgsql AS 'BEGIN x := 1; END'; CREATE AGGREGATE total (int) (SFUNC = int4pl, STYPE = int, INITCOND = '0');
+      CREATE OPERATOR <+> (FUNCTION = int4pl, LEFTARG = int, RIGHTARG = int); CREATE TEXT SEARCH CONFIGURATION mine (COPY = english); ALTER TEXT SEARCH CONFIGURATION mine ALTER MAPPING FOR asciiword WITH simple;
+      CREATE TABLE texts (t text, v tsvector GENERATED ALWAYS AS (to_tsvector('mine', t)) STORED); INSERT INTO texts VALUES ('the quick brown foxes'); CREATE INDEX ON texts USING gin (v);
+      CREATE FUNCTION touch() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN new.t := new.t || '!'; RETURN new; END $$;
+      CREATE TRIGGER touch BEFORE INSERT OR UPDATE OF t ON texts FOR EACH ROW WHEN (new.t IS NOT NULL) EXECUTE FUNCTION touch();
+      CREATE STATISTICS st (dependencies) ON t, (length(t)) FROM texts; COMMENT ON TABLE texts IS E'two\\nlines; -- and\\n--\\n-- Name: not me; Type: TABLE; Schema: x; Owner: y\\n--\\n';
+      SELECT lo_from_bytea(0, '\\x00ff'), lo_from_bytea(0, convert_to(repeat('large ', 10000), 'UTF8')); DO $$ BEGIN EXECUTE format('COMMENT ON LARGE OBJECT %s IS ''one''', (SELECT min(oid) FROM pg_largeobject_metadata)); END $$`,
+  },
+  {
+    name: 'roles, policies and publications',
+    // The last one that makes anything: its event trigger refuses all that follows.
+    sql: `CREATE ROLE reader; CREATE ROLE writer; CREATE TABLE secret (id int PRIMARY KEY, owner text DEFAULT current_user, v text); INSERT INTO secret SELECT i, 'reader', 'v' FROM generate_series(1, 10) i;
+      ALTER TABLE secret ENABLE ROW LEVEL SECURITY; ALTER TABLE secret FORCE ROW LEVEL SECURITY; CREATE POLICY own ON secret FOR SELECT TO reader USING (owner = current_user);
+      CREATE POLICY add ON secret AS RESTRICTIVE FOR INSERT WITH CHECK (v <> ''); GRANT SELECT, INSERT (id, v) ON secret TO reader, writer WITH GRANT OPTION; REVOKE ALL ON SCHEMA public FROM PUBLIC; GRANT USAGE ON SCHEMA public TO reader;
+      ALTER DEFAULT PRIVILEGES FOR ROLE writer IN SCHEMA public GRANT SELECT ON TABLES TO reader; ALTER DEFAULT PRIVILEGES REVOKE EXECUTE ON FUNCTIONS FROM PUBLIC;
+      CREATE PUBLICATION everything FOR ALL TABLES; CREATE PUBLICATION few FOR TABLE secret (id, owner) WHERE (id > 3);
+      CREATE FUNCTION nothing_new() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'no DDL here: %', tg_tag; END $$;
+      CREATE EVENT TRIGGER guard ON ddl_command_end WHEN TAG IN ('CREATE SCHEMA', 'CREATE EXTENSION', 'CREATE TABLE', 'DROP SCHEMA') EXECUTE FUNCTION nothing_new()`,
+  },
+  {
+    name: 'an old encoding',
+    options: `ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0`,
+    sql: `CREATE TABLE "Käse" ("Größe" text, CHECK ("Größe" <> 'ä')); INSERT INTO "Käse" VALUES ('Übergröße'), (NULL); CREATE SEQUENCE "Zähler"; SELECT nextval('"Zähler"'); COMMENT ON TABLE "Käse" IS 'schön'`,
+  },
+  {
+    name: 'no encoding at all',
+    options: `ENCODING 'SQL_ASCII' LOCALE 'C' TEMPLATE template0`,
+    sql: `CREATE TABLE plain (b text); INSERT INTO plain VALUES (convert_from('\\x41', 'SQL_ASCII')); CREATE TABLE "ümlaut" (n int); INSERT INTO "ümlaut" VALUES (1), (2); CREATE SEQUENCE "fünf"; SELECT nextval('"fünf"')`,
+  },
+];
+
+let server: TestServer;
+
+beforeAll(async () => {
+  server = await startTestServer(15);
+});
+
+afterAll(async () => {
+  await server.stop();
+});
+
+describe('no difference is seen where there is none', () => {
+  const own = SCHEMAS.filter(({ options, settings }) => options !== undefined || settings !== undefined);
+  const shared = SCHEMAS.filter((schema) => !own.includes(schema));
+
+  test(`in a database with ${shared.map(({ name }) => name).join('; ')}`, async () => {
+    const parts = shared.map(({ name, sql }) => `CREATE SCHEMA "${name}"; SET search_path = "${name}", public; ${sql}`);
+    await expectNoDifference({ name: 'all', sql: parts.join(';\n') });
+  });
+
+  test.each(own)('in a database with $name', expectNoDifference);
+});
+
+async function expectNoDifference({ options = '', sql, settings = [] }: Schema): Promise<void> {
+  await server.sql('postgres', `CREATE DATABASE ordinary ${options}`);
+  try {
+    await server.sql('ordinary', sql);
+    for (const setting of settings) await server.sql('postgres', setting.replace('%', 'ordinary'));
+    const pair = await makeDrillPair(server.database('ordinary'), server.programs);
+    const equality = await pair.equality();
+    expect(equality.findings).toEqual([]);
+    expect(equality.verdict).toBe('passed');
+    expect(equality.tables.every(({ equal }) => equal)).toBe(true);
+    const health = await pair.health();
+    expect(health.findings.filter(({ message }) => !message.endsWith('as in the source'))).toEqual([]);
+    expect(health.verdict).toBe('passed');
+  } finally {
+    for (const name of ['ordinary', 'ordinary_restored', 'ordinary_definitions'])
+      await server.sql('postgres', `DROP DATABASE IF EXISTS ${name} WITH (FORCE)`);
+  }
+}
