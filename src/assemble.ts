@@ -1,11 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Config } from './config.ts';
+import { cleanupParts } from './assemble/cleanup-parts.ts';
 import { drillParts } from './assemble/drill-parts.ts';
 import type { DrillRequest } from './jobs/drill-parts.ts';
 import { createNightlyBackup, type NightlyBackup } from './jobs/nightly-backup.ts';
 import { createRestoreDrill, type RestoreDrill } from './jobs/restore-drill.ts';
 import type { BackupWatch } from './jobs/backup-parts.ts';
+import { createWeeklyCleanup, type WeeklyCleanup } from './jobs/weekly-cleanup.ts';
 import type { ConnectionOptions } from './postgres/connection.ts';
 import { findPrograms, type ClientPrograms } from './postgres/programs.ts';
 import { LOGS, type ReportPlace } from './report/report-file.ts';
@@ -28,6 +30,7 @@ export interface Parts {
   readonly version: string;
   nightlyBackup(watch?: BackupWatch): NightlyBackup;
   restoreDrill(request?: DrillRequest, watch?: BackupWatch): RestoreDrill;
+  weeklyCleanup(): WeeklyCleanup;
   /** Closes idle connections of the targets. */
   close(): void;
 }
@@ -79,6 +82,12 @@ export function assemble(config: Config, options: AssembleOptions = {}): Parts {
     restoreDrill: (request, watch) => {
       const given = { targets, others, findPrograms: programsFor, version, backupReports: reports, decorate, watch };
       return createRestoreDrill(drillParts(config, given), request);
+    },
+    weeklyCleanup: () => {
+      const drill = { targets, others, findPrograms: programsFor, version, backupReports: reports, decorate };
+      const drillReports = drillParts(config, drill).reports;
+      const given = { targets, ...(spool && { spool }), reports, drillReports, repair: retries, version };
+      return createWeeklyCleanup(cleanupParts(config, given));
     },
     close: () => bucket?.close(),
   };

@@ -9,6 +9,7 @@ import { mergeLayers, type Values } from './config/merge.ts';
 import { checkNotify, notifyConfig, type NotifyConfig } from './config/notify-config.ts';
 import { passwordFromFile } from './config/password-file.ts';
 import { configFolder, environmentName, readLayers } from './config/read-layers.ts';
+import { retentionConfig, type RetentionConfig } from './config/retention-config.ts';
 import { createRedactor, maskWhenShown } from './config/secrets.ts';
 import { BackupError } from './errors.ts';
 
@@ -60,7 +61,9 @@ export interface Config {
   };
   readonly restore: { readonly workers: number };
   readonly storage: { readonly stallTimeoutSeconds: number; readonly attempts: number };
-  readonly schedule: { readonly backup: string; readonly drill: string; readonly timeZone: string };
+  readonly schedule: { readonly backup: string; readonly cleanup: string; readonly drill: string; readonly timeZone: string };
+  /** What is kept, and how much of it is re-read. */
+  readonly retention: RetentionConfig;
   readonly drill: DrillConfig;
   /** Who is told of problems. */
   readonly notify: NotifyConfig;
@@ -126,10 +129,12 @@ export function loadConfig(options: LoadConfigOptions): Config {
     },
     schedule: {
       backup: values.text('schedule.backup').trim(),
+      cleanup: values.text('schedule.cleanup').trim(),
       drill: values.text('schedule.drill').trim(),
       timeZone: values.text('schedule.timeZone'),
     },
     drill: drillConfig(values, configFolder(env, options.configDirectory)),
+    retention: retentionConfig(values),
     notify: notifyConfig(values),
     programs: { directories: values.list('programs.directories'), searchPath: env['PATH'] ?? '' },
     paths: {

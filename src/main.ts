@@ -27,9 +27,10 @@ function run(): void {
   const config = loadConfig({ env: processEnvironment(), configDirectory: fileURLToPath(new URL('../config', import.meta.url)) });
   const log = createLog(config.log.level, { redact: config.redact });
   const parts = assemble(config);
-  const { backup, drill, timeZone } = config.schedule;
+  const { backup, cleanup, drill, timeZone } = config.schedule;
   const entries = [
     { job: parts.nightlyBackup(), expression: backup, timeZone },
+    { job: parts.weeklyCleanup(), expression: cleanup, timeZone },
     { job: parts.restoreDrill(), expression: drill, timeZone },
   ];
   const scheduler = createScheduler(entries, { clock: systemClock, log });

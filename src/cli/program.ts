@@ -1,9 +1,11 @@
 import { Command, InvalidArgumentError } from 'commander';
+import { cleanup } from './cleanup.ts';
 import { runCommand, withCommonOptions, type CommandLine, type CommonOptions, type RunCommand } from './command.ts';
 import { createBackup } from './create-backup.ts';
 import type { DrillRequest } from '../jobs/drill-parts.ts';
 import { listAll } from './list-backups.ts';
 import { monthlyDrill } from './monthly-drill.ts';
+import { pin, unpin } from './pin.ts';
 import { reindex } from './reindex.ts';
 import { restore, type RestoreFlags } from './restore.ts';
 import { status } from './status.ts';
@@ -97,6 +99,30 @@ export function createProgram(line: CommandLine, version: string, setStatus: (st
     .action((file: string, options: CommonOptions & { target?: string }) =>
       run(options, false, (context) => reindex(context, file, options.target)),
     );
+
+  add('cleanup', 'Remove the backups that the retention does not keep, as the schedule would, and re-read some of what stays.', [
+    'cleanup --dry-run                 # what would go and what would stay, with the reasons',
+    'cleanup',
+    'cleanup --dry-run --json | jq \'.backups[] | select(.action == "remove") | .label\'',
+  ])
+    .option('--dry-run', 'only show what would go and what would stay, each with its reasons')
+    .action((options: CommonOptions & { dryRun?: boolean }) =>
+      run(options, true, (context) => cleanup(context, options.dryRun === true)),
+    );
+
+  add('pin', 'Keep a backup, whatever the retention says, until it is unpinned.', [
+    'pin backup_shop_20260101_020000 --reason "before the migration"',
+    'pin latest',
+  ])
+    .argument('<label>', 'label or file name, or `latest`')
+    .option('--reason <text>', 'shown wherever it is said that the backup stays')
+    .action((label: string, options: CommonOptions & { reason?: string }) =>
+      run(options, false, (context) => pin(context, label, options.reason)),
+    );
+
+  add('unpin', 'Let the retention decide again about a backup that was pinned.', ['unpin backup_shop_20260101_020000'])
+    .argument('<label>', 'label or file name')
+    .action((label: string, options: CommonOptions) => run(options, false, (context) => unpin(context, label)));
 
   add('status', 'Show whether backups can be made and restored: source, targets, newest backup, last and next run.', [
     'status',

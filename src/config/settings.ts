@@ -2,6 +2,7 @@ import { address, autoOr, choice, cron, flag, integer, list, text, timeZone, typ
 import { DRILL_SETTINGS } from './drill-settings.ts';
 import { NOTIFY_SETTINGS } from './notify-settings.ts';
 import type { Setting } from './setting.ts';
+import { RETENTION_SETTINGS } from './retention-settings.ts';
 import { SOURCE_SETTINGS } from './source-settings.ts';
 
 const seconds = (from: number, to: number): Format => integer(from, to, 'seconds');
@@ -175,6 +176,7 @@ export const SETTINGS: readonly Setting[] = [
     about: 'The time zone of the schedule. Reports and labels are in UTC always.',
   },
   ...DRILL_SETTINGS,
+  ...RETENTION_SETTINGS,
   ...NOTIFY_SETTINGS,
   {
     key: 'programs.directories',

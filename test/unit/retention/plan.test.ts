@@ -4,7 +4,7 @@ import { bucketOf } from '../../../src/retention/calendar.ts';
 import { KEEPERS, type KeeperName } from '../../../src/retention/keepers.ts';
 import { OBSTACLES, type ObstacleName } from '../../../src/retention/obstacles.ts';
 import { planRetention, type Decision, type RetentionInput, type RetentionLaw } from '../../../src/retention/plan.ts';
-import type { HeldState, RetentionRules, SourceState, StoredBackup } from '../../../src/retention/stored-backup.ts';
+import type { HeldState, SourceState, StoredBackup } from '../../../src/retention/stored-backup.ts';
 
 const HOUR = 3_600_000;
 const DAY = 24 * HOUR;
