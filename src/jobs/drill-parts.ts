@@ -1,4 +1,5 @@
 import type { ClientPrograms } from '../postgres/programs.ts';
+import type { ThrowAwayServer } from '../postgres/throw-away-server.ts';
 import type { ReportPlace } from '../report/report-file.ts';
 import type { Storage } from '../storage/storage.ts';
 import type { PhaseName } from '../drill/verdict.ts';
@@ -45,6 +46,13 @@ export interface RestoreDrillParts {
   readonly version: string;
   /** For a person who watches. */
   readonly watch?: BackupWatch;
+  readonly hooks?: DrillHooks;
+}
+
+/** Moments of a drill, for tests of what happens when something goes wrong there. */
+export interface DrillHooks {
+  /** Before a phase; with the throw-away server, once there is one. */
+  before?(phase: PhaseName, server: ThrowAwayServer | undefined): Promise<void>;
 }
 
 /** What a person may ask for. */

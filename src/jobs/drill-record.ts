@@ -5,7 +5,6 @@ import { BackupError, toBackupError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { DrillPhase } from '../report/drill-report.ts';
 
-/** How long a phase that ran out of time may take to let go before the drill goes on without it. */
 const GRACE_MS = 20_000;
 
 export interface RecordParts {
@@ -15,7 +14,10 @@ export interface RecordParts {
   readonly signal: AbortSignal;
   /** How long each phase may take, ms. */
   readonly timeouts: Readonly<Record<PhaseName, number>>;
-  readonly onPhase?: (name: string) => void;
+  /** A phase begins. */
+  readonly before?: (name: PhaseName) => Promise<void>;
+  /** How long a phase that ran out of time may take to let go before the drill goes on without it; 20 s by default. */
+  readonly graceMs?: number;
 }
 
 /** Runs the phases of a drill: each timed, with its own time limit and its own verdict. */
@@ -39,14 +41,14 @@ export class DrillRecord {
     const { clock, signal, timeouts } = this.#parts;
     // What clears up runs after an abort, too.
     if (name !== 'clean-up') signal.throwIfAborted();
-    this.#parts.onPhase?.(name);
+    await this.#parts.before?.(name);
     const began = clock.monotonic();
     const finish = (result: CheckResult) => this.#finish(name, result, (clock.monotonic() - began) / 1000);
     const limit = new AbortController();
     const timer = setTimeout(() => limit.abort(new BackupError('ABORTED', 'out of time')), timeouts[name]);
     const within = name === 'clean-up' ? limit.signal : AbortSignal.any([signal, limit.signal]);
     try {
-      const result = await unlessStuck(run(within), limit.signal);
+      const result = await unlessStuck(run(within), limit.signal, this.#parts.graceMs ?? GRACE_MS);
       finish(result);
       return result;
     } catch (thrown) {
@@ -114,10 +116,10 @@ function outOfTime(name: PhaseName, limitMs: number): CheckResult {
 }
 
 /** The result of `work`; or, a while after its time is up, a rejection, whatever becomes of it. */
-async function unlessStuck<T>(work: Promise<T>, limit: AbortSignal): Promise<T> {
+async function unlessStuck<T>(work: Promise<T>, limit: AbortSignal, graceMs: number): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const stuck = new Promise<never>((_resolve, reject) => {
-    const onLimit = () => (timer = setTimeout(() => reject(limit.reason as Error), GRACE_MS));
+    const onLimit = () => (timer = setTimeout(() => reject(limit.reason as Error), graceMs));
     limit.addEventListener('abort', onLimit, { once: true });
   });
   try {

@@ -14,7 +14,10 @@ import type { ChosenBackup } from './drill-fetch.ts';
 const gunzipAll = promisify(gunzip);
 
 /** What a server writes when it, and not what it was asked to restore, is in trouble. */
-const TROUBLE = /was terminated by signal|No space left on device|out of memory|could not write|PANIC:|could not fork/i;
+const TROUBLE = [
+  /No space left on device|could not extend file/i,
+  /was terminated by signal|out of memory|PANIC:|could not fork/i,
+];
 
 /** The SQL of roles and tablespaces; `undefined` when the backup has none, or a damaged one. */
 export async function readGlobals({ fetched, backup }: ChosenBackup, signal: AbortSignal): Promise<string | undefined> {
@@ -31,7 +34,9 @@ export async function serverTrouble({
   logFile,
 }: Pick<ThrowAwayServer, 'connection' | 'logFile'>): Promise<string | undefined> {
   const log = await readFile(logFile, 'utf8').catch(() => '');
-  const line = log.split('\n').findLast((each) => TROUBLE.test(each));
+  const lines = log.split('\n');
+  // The cause before what came of it: a full disk ends processes, too.
+  const line = TROUBLE.map((pattern) => lines.find((each) => pattern.test(each))).find((each) => each !== undefined);
   if (line !== undefined) return `the throw-away server was in trouble: ${line.trim()}`;
   try {
     await withClient({ ...connection, connectTimeoutSeconds: 5 }, (client) => client.query('SELECT'));

@@ -36,6 +36,8 @@ export interface RestoreDrill extends Job {
 interface Knowledge {
   trend: readonly TrendPoint[];
   readonly warnings: string[];
+  /** To be stopped in the end. */
+  readonly servers: ThrowAwayServer[];
   swept: readonly string[];
   fetch?: DrillFetch | undefined;
   restore?: DrillRestore | undefined;
@@ -55,12 +57,15 @@ export function createRestoreDrill(parts: RestoreDrillParts, request: DrillReque
       const { clock, log, signal } = context;
       const startedAt = clock.now();
       const began = clock.monotonic();
-      const { watch, timeouts } = parts;
+      const { watch, timeouts, hooks } = parts;
+      const known: Knowledge = { trend: [], warnings: [], servers: [], swept: [] };
       const record = new DrillRecord({
         ...{ clock, log, signal, timeouts },
-        ...(watch?.phase && { onPhase: (name) => watch.phase?.(name) }),
+        before: async (name) => {
+          watch?.phase?.(name);
+          await hooks?.before?.(name, known.servers.at(-1));
+        },
       });
-      const known: Knowledge = { trend: [], warnings: [], swept: [] };
       let error: BackupError | undefined;
       let turn: Awaited<ReturnType<typeof takeTurn>> | undefined;
       try {
@@ -102,9 +107,8 @@ async function drill(
   record: DrillRecord,
   known: Knowledge,
 ): Promise<void> {
-  known.swept = await sweepDrillFolders(parts.workFolder);
+  known.swept = [...(await sweepDrillFolders(parts.workFolder)), ...(await sweepReports(parts, context.clock.now(), known))];
   const folder = await openDrillFolder(parts.workFolder);
-  const servers: ThrowAwayServer[] = [];
   try {
     known.fetch = await record.phase('fetch', (signal) => fetchNewest(parts, request, folder.path, signal));
     const chosen = known.fetch?.chosen;
@@ -125,7 +129,7 @@ async function drill(
         signal,
         ...(globals !== undefined && { globals }),
       });
-      if (result.server) servers.push(result.server);
+      if (result.server) known.servers.push(result.server);
       return result;
     });
     const server = ready?.server;
@@ -138,7 +142,7 @@ async function drill(
     const stage: Stage = { chosen, server, programs: ready.programs, workers: parts.workers, folder: folder.path };
     await prove(parts, stage, waysOf(known.trend, request.thorough ?? false), context, record, known);
   } finally {
-    await record.phase('clean-up', () => cleanUp(servers, folder));
+    await record.phase('clean-up', () => cleanUp(known.servers, folder));
   }
 }
 
@@ -205,6 +209,20 @@ async function cleanUp(servers: readonly ThrowAwayServer[], folder: DrillFolder)
     }
   }
   return { verdict: findings.length > 0 ? 'failed' : 'passed', findings };
+}
+
+/** What a drill that was killed in its last moment had written of its report. */
+async function sweepReports({ reports }: RestoreDrillParts, before: Date, known: Knowledge): Promise<string[]> {
+  // The others may be shared, and what is left there is swept with the backups.
+  const [place] = reports;
+  if (!place) return [];
+  const { storage, prefix } = place;
+  try {
+    return (await storage.sweep(`${prefix}.${DRILL_REPORT}`, before)).map(({ key }) => storage.location(key));
+  } catch (error) {
+    warnInto(known, 'what is left of earlier reports could not be removed')(storage.name, toBackupError(error));
+    return [];
+  }
 }
 
 function warnInto({ warnings }: Knowledge, what: string) {
