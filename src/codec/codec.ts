@@ -16,13 +16,18 @@ export interface Codec {
   decompress(body: Uint8Array, rawLength: number): Uint8Array;
 }
 
-// One allocation for nearly every member: zlib otherwise collects the output in pieces of 16 KiB and joins them.
-const OUTPUT_CHUNK = 2 * 1024 * 1024;
+/**
+ * One allocation for nearly every member: zlib otherwise collects the output in pieces of 16 KiB and joins them. For one of
+ * a few rows 2 MiB would take longer than to compress it.
+ */
+function outputChunk(rawLength: number): number {
+  return Math.min(2 * 1024 * 1024, rawLength + 1024);
+}
 
 const gzip: Codec = {
   name: 'gzip',
   compress(raw, level) {
-    const deflated = deflateRawSync(raw, { level, chunkSize: OUTPUT_CHUNK });
+    const deflated = deflateRawSync(raw, { level, chunkSize: outputChunk(raw.length) });
     const trailer = Buffer.allocUnsafe(8);
     trailer.writeUInt32LE(crc32(raw), 0);
     trailer.writeUInt32LE(raw.length % 2 ** 32, 4);
@@ -45,7 +50,7 @@ const zstd: Codec = {
   compress(raw, level) {
     return [
       zstdCompressSync(raw, {
-        chunkSize: OUTPUT_CHUNK,
+        chunkSize: outputChunk(raw.length),
         pledgedSrcSize: raw.length,
         params: {
           [constants.ZSTD_c_compressionLevel]: level,

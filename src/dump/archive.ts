@@ -12,6 +12,8 @@ import type { SourceTable } from './tables.ts';
 export interface ArchiveResult {
   readonly warnings: readonly string[];
   readonly omitted: readonly Omission[];
+  /** What `pg_restore --list` says of it. */
+  readonly list: string;
 }
 
 export interface ArchiveOptions {
@@ -59,10 +61,11 @@ export async function writeArchive(options: ArchiveOptions): Promise<ArchiveResu
   } catch (error) {
     throw archiveError(error);
   }
-  const entries = readEntries(await listArchive(programs, path, signal));
+  const list = await listArchive(programs, path, signal);
+  const entries = readEntries(list);
   assertEveryTableOnce(leader, entries);
   const { warnings, omitted } = readWarnings(stderr);
-  return { warnings, omitted: [...omitted, ...sequencesWithoutValue(entries)] };
+  return { warnings, omitted: [...omitted, ...sequencesWithoutValue(entries)], list };
 }
 
 function archiveError(error: unknown): unknown {
@@ -152,7 +155,7 @@ async function listArchive(programs: ClientPrograms, path: string, signal: Abort
 /** Something was left out, by `pg_dump`'s own words. */
 const LEFT_OUT = /not dumped|skipp|omitt|ignor|could not|unable to|invalid/i;
 
-function readWarnings(stderr: string): ArchiveResult {
+function readWarnings(stderr: string): Omit<ArchiveResult, 'list'> {
   const warnings = stderr
     .split(/\n(?=pg_dump: )/)
     .map((text) => text.trim().replace(/^pg_dump: (warning: )?/, ''))
@@ -176,10 +179,11 @@ export async function readSections(
 const SETVAL = /^SELECT pg_catalog\.setval\('((?:[^']|'')*)', (-?\d+), (true|false)\);$/gm;
 
 /** The values of the sequences as the archive holds them: the very ones that a restore sets. */
-export async function readSequences({ programs, leader, signal, path }: ArchiveOptions): Promise<SequenceEntry[]> {
-  const list = (await listArchive(programs, path, signal))
-    .split('\n')
-    .filter((line) => LIST_LINE.exec(line)?.[2] === 'SEQUENCE SET');
+export async function readSequences(
+  { programs, leader, signal, path }: ArchiveOptions,
+  archive: Pick<ArchiveResult, 'list'>,
+): Promise<SequenceEntry[]> {
+  const list = archive.list.split('\n').filter((line) => LIST_LINE.exec(line)?.[2] === 'SEQUENCE SET');
   if (list.length === 0) return [];
   const parts: Buffer[] = [];
   const stdin = (async function* () {

@@ -106,24 +106,24 @@ async function dumpOnce(parts: DumpParts, options: DumpOptions): Promise<DumpRes
     const rows = copyRows(parts, options, leader, queue, tallies, signal);
     const file = async () => {
       const archive = await writeArchive(archiveOptions);
-      await writer.script('head', async (take) => {
+      const head = writer.script('head', async (take) => {
         await take(Buffer.from(beginLine(facts)));
         await readSections(archiveOptions, ['pre-data'], take);
         await take(Buffer.from(AROUND_SECTIONS.afterPreData));
       });
+      const [sequences] = await Promise.all([readSequences(archiveOptions, archive), head]);
       for (let member = await queue.next(); member; member = await queue.next()) await writer.chunk(member);
-      return archive;
+      return { ...archive, sequences };
     };
     const archive = await together(stop, queue, rows, file());
     await parts.hooks?.afterRows?.({ snapshot: leader.snapshot });
     await leader.release();
 
-    const sequences = await readSequences(archiveOptions);
     const ending = {
       omitted: [...leader.omitted, ...archive.omitted],
       warnings: archive.warnings,
       tables: leader.tables.map((table, index) => tableEntry(table, tallies[index]!)),
-      sequences,
+      sequences: archive.sequences,
       largeObjects: { count: leader.largeObjects.unreadable > 0 ? 0 : leader.largeObjects.count },
     };
     await writer.script('tail', async (take) => {

@@ -72,7 +72,8 @@ describe('5,000 tables', () => {
         'many',
         `DO $$ BEGIN FOR i IN ${from} .. ${from + 499} LOOP
            EXECUTE format('CREATE TABLE %I (id int, t text DEFAULT %L)', 'table number ' || i, 'x' || i);
-           IF i % 5 <> 0 THEN EXECUTE format('INSERT INTO %I SELECT n, ''row '' || n FROM generate_series(1, %s) n', 'table number ' || i, i % 7); END IF;
+           IF i % 20 = 0 THEN EXECUTE format('ALTER TABLE %I ADD s serial', 'table number ' || i); END IF;
+           IF i % 5 <> 0 THEN EXECUTE format('INSERT INTO %I (id, t) SELECT n, ''row '' || n FROM generate_series(1, %s) n', 'table number ' || i, i % 7); END IF;
            IF i % 10 = 0 THEN EXECUTE format('ALTER TABLE %I ADD PRIMARY KEY (id)', 'table number ' || i); END IF;
          END LOOP; END $$`,
       );
