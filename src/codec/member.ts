@@ -1,5 +1,4 @@
 import { codecOf, type CodecName } from './codec.ts';
-import { levelFor, type Level } from './level.ts';
 
 /** Members of a dump file; the layout is in `docs/backup-format.md`. */
 export type MemberKind = 'head' | 'chunk' | 'tail';
@@ -28,11 +27,11 @@ const PREFIX: Record<CodecName, Buffer> = {
 /** A complete member in a buffer of its own, so that it can be handed to another thread without a copy. */
 export function encodeMember(
   codec: CodecName,
-  level: Level,
+  level: number,
   fields: Pick<MemberHeader, 'kind' | 'continues' | 'rows'>,
   raw: Uint8Array,
 ): Uint8Array<ArrayBuffer> {
-  const body = codecOf(codec).compress(raw, levelFor(codec, level, raw));
+  const body = codecOf(codec).compress(raw, level);
   const length = body.reduce((sum, part) => sum + part.length, MEMBER_HEADER_BYTES);
   const member = new Uint8Array(length);
   const view = Buffer.from(member.buffer);

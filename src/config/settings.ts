@@ -1,5 +1,6 @@
 import { address, autoOr, choice, cron, flag, integer, list, text, timeZone, type Format } from './formats.ts';
 import { DRILL_SETTINGS } from './drill-settings.ts';
+import { HOOK_SETTINGS } from './hook-settings.ts';
 import { NOTIFY_SETTINGS } from './notify-settings.ts';
 import type { Setting } from './setting.ts';
 import { RETENTION_SETTINGS } from './retention-settings.ts';
@@ -103,7 +104,7 @@ export const SETTINGS: readonly Setting[] = [
     default: 'auto',
     env: ['BACKUP_LEVEL'],
     about:
-      'Compression level: up to 9 for gzip, up to 19 for zstd. `auto`: 1 for zstd; 2 for gzip, and 5 where that makes rows at least 4 % smaller.',
+      'Compression level: up to 9 for gzip, up to 19 for zstd. `auto`: 1 for zstd; for gzip 2, 4 or 5, as the rows of a table are worth it.',
   },
   {
     key: 'dump.workers',
@@ -178,6 +179,17 @@ export const SETTINGS: readonly Setting[] = [
   ...DRILL_SETTINGS,
   ...RETENTION_SETTINGS,
   ...NOTIFY_SETTINGS,
+  ...HOOK_SETTINGS,
+  {
+    key: 'evidence.key',
+    format: text('an Ed25519 private key in PEM', /^[^\0]*$/),
+    default: '',
+    env: ['EVIDENCE_KEY'],
+    secret: true,
+    fromFile: true,
+    about:
+      'The key that signs the entries of the evidence ledger (`backup-manager evidence keygen`, [evidence](evidence.md)). Without it they are chained but not signed.',
+  },
   {
     key: 'programs.directories',
     format: list('absolute paths of folders', ':', (part) => part.startsWith('/')),

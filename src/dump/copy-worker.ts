@@ -2,7 +2,8 @@ import { hash } from 'node:crypto';
 import { parentPort, workerData } from 'node:worker_threads';
 import type { Client } from 'pg';
 import type { CodecName } from '../codec/codec.ts';
-import type { Level } from '../codec/level.ts';
+import { systemClock } from '../clock.ts';
+import { LevelChooser, type Level } from '../codec/level.ts';
 import { encodeMember } from '../codec/member.ts';
 import type { ConnectionOptions } from '../postgres/connection.ts';
 import { copyOut } from './copy-out.ts';
@@ -49,8 +50,9 @@ async function work(client: Client): Promise<void> {
   let credit = data.credit;
   const { stream } = (client as unknown as { connection: { stream: { pause(): void; resume(): void } } }).connection;
 
+  const levels = new LevelChooser(data.codec, data.level, systemClock);
   const packer = new RowPacker(data.chunkBytes, ({ table, raw, rows, continues }: RawMember) => {
-    const bytes = encodeMember(data.codec, data.level, { kind: 'chunk', continues, rows }, raw);
+    const bytes = encodeMember(data.codec, levels.choose(table, raw), { kind: 'chunk', continues, rows }, raw);
     const sha256 = hash('sha256', bytes, 'hex');
     say({ kind: 'member', member: { table, bytes, rawLength: raw.length, rows, continues, sha256 } }, [bytes.buffer]);
     credit -= 1;

@@ -1,7 +1,8 @@
 import { hash } from 'node:crypto';
 import type { MemberEntry } from '../catalog/manifest.ts';
 import type { CodecName } from '../codec/codec.ts';
-import type { Level } from '../codec/level.ts';
+import { systemClock } from '../clock.ts';
+import { LevelChooser, type Level } from '../codec/level.ts';
 import { encodeMember, type MemberKind } from '../codec/member.ts';
 import type { CopiedMember } from './copy-unit.ts';
 
@@ -19,14 +20,14 @@ export class ScriptWriter {
   readonly members: MemberEntry[] = [];
   readonly #sink: DumpSink;
   readonly #codec: CodecName;
-  readonly #level: Level;
+  readonly #levels: LevelChooser;
   #offset = 0;
   #rawBytes = 0;
 
   constructor(sink: DumpSink, codec: CodecName, level: Level) {
     this.#sink = sink;
     this.#codec = codec;
-    this.#level = level;
+    this.#levels = new LevelChooser(codec, level, systemClock);
   }
 
   /** Bytes of the file so far. */
@@ -72,7 +73,7 @@ export class ScriptWriter {
   }
 
   async #scriptMember(kind: MemberKind, raw: Uint8Array, continues: boolean): Promise<void> {
-    const bytes = encodeMember(this.#codec, this.#level, { kind, continues, rows: 0 }, raw);
+    const bytes = encodeMember(this.#codec, this.#levels.choose(undefined, raw), { kind, continues, rows: 0 }, raw);
     await this.#append(bytes, {
       kind,
       offset: this.#offset,

@@ -84,6 +84,12 @@ function absorbBlocks(at: usize, end: usize): void {
 
 /** Ends the row whose last bytes are `[rowStart, end)`: adds its hash to the sum. */
 function endRow(end: usize): void {
+  // For `npm run bench`, which measures what the digest costs: `asc --use WITHOUT_DIGEST=1`.
+  if (isDefined(WITHOUT_DIGEST)) {
+    rows += 1;
+    tableRows += 1;
+    return;
+  }
   const length = end - rowStart;
   const blocks = length & ~15;
   absorbBlocks(rowStart, rowStart + blocks);

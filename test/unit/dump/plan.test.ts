@@ -64,6 +64,15 @@ describe('the plan of what is copied by whom', () => {
     const tables = [table('small1', 8192), table('big', 90 * MIB), table('small2', 8192), table('middle', 20 * MIB)];
     const plan = planCopies(tables, options);
     expect(plan.at(-1)!.map((unit) => unit.label)).toEqual(['s.small1', 's.small2']);
-    expect(plan.slice(0, -1).map(([unit]) => unit!.label)).toEqual(['s.big', 's.middle', 's.big']);
+    const large = plan.slice(0, -1).map(([unit]) => unit!.label);
+    expect(large.slice(0, 3)).toEqual(['s.big', 's.middle', 's.big']);
+    expect(new Set(large.slice(3))).toEqual(new Set(['s.big']));
+  });
+
+  test('the last ranges are small, so that the workers end together', () => {
+    const plan = planCopies([table('big', 4000 * MIB)], options).flat();
+    const weights = plan.map((unit) => unit.weight);
+    expect(weights.at(-1)!).toBeLessThan(weights[0]! / 3);
+    expect(weights.filter((weight) => weight === weights.at(-1)).length).toBe(16);
   });
 });
