@@ -1,6 +1,6 @@
 import type { Listing } from '../catalog/catalog.ts';
 import { toBackupError, BackupError } from '../errors.ts';
-import { errorReport } from '../report/backup-report.ts';
+import { errorReport, type ErrorReport } from '../report/backup-report.ts';
 import type { CleanupReport, ScrubbedCopy } from '../report/cleanup-report.ts';
 import { writeReport } from '../report/report-file.ts';
 import { CleanupRecord } from './cleanup-record.ts';
@@ -19,6 +19,9 @@ import { openWorkArea } from './work-area.ts';
 export interface CleanupOutcome extends JobOutcome {
   /** What the report says. */
   readonly summary: CleanupReport;
+  /** Why it is not a success. */
+  readonly error?: ErrorReport;
+  readonly reason?: string;
 }
 
 export interface WeeklyCleanup extends Job {
@@ -227,5 +230,9 @@ async function conclude(
   const { outcome, exitStatus, removed, durationSeconds } = summary;
   const level = outcome === 'success' ? 'info' : outcome === 'incomplete' ? 'warn' : 'error';
   log[level]({ outcome, removed, seconds: durationSeconds, report, error: summary.error }, `clean-up ended: ${outcome}`);
-  return { outcome, exitStatus, ...(report === undefined ? {} : { report }), summary };
+  return {
+    ...{ outcome, exitStatus, summary },
+    ...(report === undefined ? {} : { report }),
+    ...(summary.error && { error: summary.error, reason: summary.error.message }),
+  };
 }

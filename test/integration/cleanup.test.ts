@@ -1,6 +1,9 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdir, mkdtemp, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import {
   CreateBucketCommand,
   CreateMultipartUploadCommand,
@@ -29,11 +32,13 @@ import type { RetentionRules } from '../../src/retention/stored-backup.ts';
 import { createDiskStorage, type DiskStorage } from '../../src/storage/disk.ts';
 import { createS3Storage, type S3Storage } from '../../src/storage/s3.ts';
 import type { Storage } from '../../src/storage/storage.ts';
-import { keysOf } from '../support/content.ts';
+import { backupManager } from '../support/command.ts';
+import { keysOf, sha256Of } from '../support/content.ts';
 import { putBytes } from '../support/make-backup.ts';
 import { startS3Server } from '../support/s3-server.ts';
 import { MEMBER_BYTES, storeSample, type StoredSample } from '../support/stored-backups.ts';
 
+const MORTAL = fileURLToPath(new URL('../support/mortal-cleanup.ts', import.meta.url));
 const HOUR = 3_600_000;
 const DAY = 24 * HOUR;
 /** Everything that is stored now is older than a day by then. */
@@ -357,6 +362,51 @@ suite('the clean-up', () => {
   });
 });
 
+suite('a clean-up that dies of SIGKILL', () => {
+  test('leaves nothing that looks good and is not, and the next one finishes it', async () => {
+    const now = Date.now();
+    const stored: StoredSample[] = [];
+    for (const ago of [0.02, 1, 2, 20]) stored.push(await storeSample([local, s3], new Date(now - ago * DAY)));
+    const doomed = stored.at(-1)!;
+    const env = {
+      ...{ POSTGRES_DB: 'shop', BACKUP_DIR: folder, BACKUP_WORK_DIR: folder, SCRUB_MEBIBYTES: '0', BACKUP_S3_PREFIX: 'p' },
+      ...{ BACKUP_S3_BUCKET: bucketName(), BACKUP_S3_ENDPOINT: server!.endpoint, AWS_REGION: server!.region },
+      ...{ AWS_ACCESS_KEY_ID: server!.credentials.accessKeyId, AWS_SECRET_ACCESS_KEY: server!.credentials.secretAccessKey },
+    };
+    const moments = ['s3', 'local'].flatMap((target) => [
+      `${target} after put ${doomed.key}${SIDE.expired}`,
+      `${target} after remove ${doomed.key}${SIDE.manifest}`,
+      `${target} before remove ${doomed.key}${SIDE.expired}`,
+    ]);
+    for (const moment of moments) {
+      const child = spawn(process.execPath, [MORTAL, moment], {
+        stdio: ['ignore', 'ignore', 'inherit'],
+        env: { PATH: process.env['PATH'], ...env },
+      });
+      expect([moment, ...((await once(child, 'close')) as unknown[])]).toEqual([moment, null, 'SIGKILL']);
+      for (const backup of (await listBackups([local, s3])).backups.filter(isGood)) {
+        for (const copy of backup.copies.filter(({ state }) => state === 'whole')) {
+          const target = copy.target === 'local' ? local : s3;
+          for (const { name, sha256 } of [backup.manifest!.file, backup.manifest!.side.toc!, backup.manifest!.side.globals!]) {
+            expect([moment, name, await sha256Of(target.get(`full/${name}`))]).toEqual([moment, name, sha256]);
+          }
+        }
+      }
+      expect(await good([local, s3])).toHaveLength(moment.startsWith('s3') ? 7 : 6);
+    }
+    const child = spawn(process.execPath, [MORTAL, ''], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+      env: { PATH: process.env['PATH'], ...env },
+    });
+    let text = '';
+    child.stdout.setEncoding('utf8').on('data', (part: string) => (text += part));
+    expect(await once(child, 'close')).toEqual([0, null]);
+    expect(JSON.parse(text)).toMatchObject({ outcome: 'success', swept: [local.location(doomed.key + SIDE.expired)] });
+    for (const target of [local, s3]) expect((await keysOf(target)).filter((key) => key.startsWith(doomed.key))).toEqual([]);
+    expect(await good([local, s3])).toHaveLength(6);
+  });
+});
+
 suite('the scrub', () => {
   async function damage(storage: DiskStorage, key: string, at: number): Promise<void> {
     const bytes = await readFile(storage.location(key));
@@ -436,5 +486,56 @@ suite('the scrub', () => {
     const aborted = await run(scrubbing([local]), { signal: abort.signal });
     expect(aborted).toMatchObject({ outcome: 'aborted', exitStatus: 130 });
     expect(await run(scrubbing([local]))).toMatchObject({ outcome: 'success', scrub: [{ neverChecked: 0 }] });
+  });
+});
+
+describe('backup-manager', () => {
+  test('shows what would go and what stays, pins and unpins, and cleans up', async () => {
+    const now = Date.now();
+    const samples: StoredSample[] = [];
+    for (const ago of [0.02, 1, 2, 20, 30]) samples.push(await storeSample([local], new Date(now - ago * DAY)));
+    const labels = samples.map(({ label }) => label);
+    const env = { POSTGRES_DB: 'shop', BACKUP_DIR: folder, BACKUP_WORK_DIR: folder };
+    const pinned = await backupManager(['pin', labels[3]!, '--reason', 'before the migration'], env);
+    expect(pinned).toMatchObject({ status: 0, stdout: expect.stringMatching(/is pinned on local/) });
+    const dry = await backupManager(['cleanup', '--dry-run'], env);
+    expect(dry.status).toBe(0);
+    const line = (label: string) => dry.stdout.split('\n').find((each) => each.includes(label))!;
+    expect(line(labels[0]!)).toMatch(
+      /^local +\S+ +stays +it is the newest good backup here; at least 3 stay.*; it is not older than 7 days$/,
+    );
+    expect(line(labels[3]!)).toMatch(/stays +it is pinned: before the migration$/);
+    expect(line(labels[4]!)).toMatch(/goes +it is 30 days old, and no rule keeps it$/);
+    expect(dry.stdout).toMatch(/would remove 1 copies \(3.9 KiB\)\. Nothing was changed\./);
+    expect(await good([local])).toHaveLength(5);
+
+    const unpinned = await backupManager(['unpin', labels[3]!, '--json'], env);
+    expect(JSON.parse(unpinned.stdout)).toEqual({ label: labels[3], pinned: false, wasPinned: true });
+    const done = await backupManager(['cleanup', '--json'], env);
+    expect({ status: done.status, stderr: done.stderr }).toEqual({ status: 0, stderr: '' });
+    const value = JSON.parse(done.stdout);
+    expect(value).toMatchObject({ outcome: 'success', removed: { copies: 2 }, scrub: [{ target: 'local', neverChecked: 0 }] });
+    expect(value.report).toMatch(/logs\/cleanup_report_\d{8}_\d{6}\.json$/);
+    expect(await good([local])).toEqual(labels.slice(0, 3).map((label) => `local ${label}`));
+
+    const gone = await backupManager(['pin', labels[4]!], env);
+    expect(gone).toMatchObject({ status: 30, stderr: expect.stringMatching(/BACKUP_UNKNOWN/) });
+    await putBytes(local, samples[0]!.key + SIDE.expired, Buffer.alloc(0));
+    expect(await backupManager(['pin', labels[0]!], env)).toMatchObject({
+      status: 30,
+      stderr: expect.stringMatching(/its removal has begun/),
+    });
+  });
+
+  test('says what is wrong when nothing goes, and ends with 3', async () => {
+    for (const ago of [3, 4, 5, 30]) await storeSample([local], new Date(Date.now() - ago * DAY));
+    const env = { POSTGRES_DB: 'shop', BACKUP_DIR: folder, BACKUP_WORK_DIR: folder, SCRUB_MEBIBYTES: '0' };
+    const { status, stdout, stderr } = await backupManager(['cleanup'], env);
+    expect(status).toBe(3);
+    expect(stdout).toMatch(
+      /Nothing of shop goes from local: the newest good backup here, \S+, is 72 h old, more than the limit of 26 h\./,
+    );
+    expect(stderr).toMatch(/What to do: \S/);
+    expect(await good([local])).toHaveLength(4);
   });
 });
