@@ -27,7 +27,7 @@ Later sources win over earlier ones:
 A setting marked *file* can also be read from a file: \`POSTGRES_PASSWORD_FILE=/run/secrets/password\` stands for the
 content of that file, without the line end. Setting both is an error.
 
-Nothing is guessed: an unknown or mistyped key in a file, or a variable that begins with \`BACKUP_\`, \`DB_BACKUP_\` or
+Nothing is guessed: an unknown or mistyped key in a file, or a variable that begins with \`BACKUP_\`, \`DB_BACKUP_\`, \`EVIDENCE_\` or
 \`POSTGRES_\` and is not listed here, stops the start, and the message names the nearest valid one. (Variables of the official
 PostgreSQL image and those that Kubernetes sets for services are let through.) All problems are reported at once. Secrets
 never appear in messages, logs, reports or process lists.

@@ -5,6 +5,7 @@ import { join, resolve } from 'node:path';
 import { drillConfig, type DrillConfig } from './config/drill-config.ts';
 import type { Environment } from './config/environment-layer.ts';
 import type { Problem } from './config/layer.ts';
+import { hooksConfig, type HooksConfig } from './config/hook-settings.ts';
 import { mergeLayers, type Values } from './config/merge.ts';
 import { checkNotify, notifyConfig, type NotifyConfig } from './config/notify-config.ts';
 import { passwordFromFile } from './config/password-file.ts';
@@ -67,6 +68,14 @@ export interface Config {
   readonly drill: DrillConfig;
   /** Who is told of problems. */
   readonly notify: NotifyConfig;
+  /** Programs of others that run around a backup. */
+  readonly hooks: HooksConfig;
+  readonly evidence: {
+    /** Where the ledger is: beside the reports. Absent when there is no local target and no folder of reports was named. */
+    readonly folder?: string;
+    /** PEM of the key that signs; absent: entries are not signed. */
+    readonly key?: string;
+  };
   /** What `findPrograms` takes. */
   readonly programs: { readonly directories: readonly string[]; readonly searchPath: string };
   /** Absolute. */
@@ -136,6 +145,8 @@ export function loadConfig(options: LoadConfigOptions): Config {
     drill: drillConfig(values, configFolder(env, options.configDirectory)),
     retention: retentionConfig(values),
     notify: notifyConfig(values),
+    hooks: hooksConfig(values, configFolder(env, options.configDirectory)),
+    evidence: evidence(values, resolve(values.text('paths.reports') || join(directory, 'logs'))),
     programs: { directories: values.list('programs.directories'), searchPath: env['PATH'] ?? '' },
     paths: {
       reports: resolve(values.text('paths.reports') || join(directory, 'logs')),
@@ -257,6 +268,12 @@ function s3Target(values: Values): S3Target | undefined {
     pathStyle: pathStyle === 'auto' ? at('endpoint') !== '' : pathStyle === true,
     ...(credentials.accessKeyId !== '' && { credentials: maskWhenShown(credentials, 'secretAccessKey', 'sessionToken') }),
   };
+}
+
+function evidence(values: Values, folder: string): Config['evidence'] {
+  const hasFolder = values.is('targets.local.enabled') || values.text('paths.reports') !== '';
+  const key = values.text('evidence.key');
+  return maskWhenShown({ ...(hasFolder && { folder }), ...(key !== '' && { key }) }, 'key');
 }
 
 function workers(values: Values, key: string): number {

@@ -2,7 +2,7 @@
  * Every failure that a person may meet, with the exit status that `main` and `cli` end with.
  * Exit statuses: 1 unexpected, 2 usage or configuration, 3 incomplete, 10 source, 20 storage,
  * 30 a backup is damaged or unknown, 40 the restore was refused or failed, 50 the machine lacks something,
- * 60 another run holds the lock, 70 a hook stopped the backup, 80 an alert was not taken, 130 aborted.
+ * 60 another run holds the lock, 70 a hook stopped the backup, 80 an alert was not taken, 90 the evidence ledger does not add up, 130 aborted.
  */
 export const EXIT_STATUS = {
   INTERNAL: 1,
@@ -36,8 +36,10 @@ export const EXIT_STATUS = {
   SERVER_START_FAILED: 50,
   LOCALE_MISSING: 50,
   LOCKED: 60,
+  EVIDENCE_BROKEN: 70,
   HOOK_FAILED: 70,
   ALERT_FAILED: 80,
+  STALLED: 130,
   ABORTED: 130,
 } as const;
 

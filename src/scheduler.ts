@@ -12,6 +12,9 @@ export interface ScheduleEntry {
   readonly timeZone: string;
 }
 
+/** Told of the slots that no run was started for. What it returns is waited for when the scheduler is stopped. */
+export type OnLostSlot = (job: string, slot: Date, state: 'missed' | 'skipped', why: string) => Promise<void>;
+
 export interface NextRun {
   readonly job: string;
   readonly schedule: string;
@@ -47,12 +50,43 @@ export function longestGap(expression: string, timeZone: string): number | undef
   return gaps.length === 0 ? undefined : Math.max(...gaps);
 }
 
+/** node-cron's own search for the next time, which it has only from now on in its public part. */
+interface TimeMatcher {
+  getNextMatch(from: Date): Date;
+}
+
+/**
+ * The slots of a schedule later than `after` and not later than `until`: exactly the times at which {@link createScheduler} fires, found by
+ * the same code. A time that the clock skips in spring is none; one that it has twice in autumn is one slot.
+ */
+export function* slotsBetween(
+  { expression, timeZone }: Pick<ScheduleEntry, 'expression' | 'timeZone'>,
+  after: Date,
+  until: Date,
+): Generator<Date> {
+  const task = cron.createTask(expression, () => undefined, { timezone: timeZone });
+  const { timeMatcher } = task as unknown as { readonly timeMatcher: TimeMatcher };
+  for (let from = after; ;) {
+    try {
+      from = timeMatcher.getNextMatch(from);
+    } catch {
+      return; // It never matches again.
+    }
+    if (from > until) return;
+    yield from;
+  }
+}
+
 /**
  * Fires jobs at their times, each at most once at a time: a time that comes while the last run still goes on is skipped with
  * a warning. Throws `CONFIG_INVALID` for an expression that node-cron does not take.
  */
-export function createScheduler(entries: readonly ScheduleEntry[], context: { clock: Clock; log: Log }): Scheduler {
-  const { clock, log } = context;
+export function createScheduler(
+  entries: readonly ScheduleEntry[],
+  context: { clock: Clock; log: Log; onLostSlot?: OnLostSlot },
+): Scheduler {
+  const { clock, log, onLostSlot } = context;
+  const telling = new Set<Promise<void>>();
   const abort = new AbortController();
   const running = new Set<Promise<JobOutcome>>();
   const tasks = entries.map((entry) => ({ entry, task: createTask(entry) }));
@@ -74,7 +108,9 @@ export function createScheduler(entries: readonly ScheduleEntry[], context: { cl
         const last = [...running];
         abort.abort(reason);
         for (const { task } of tasks) await task.destroy();
-        return Promise.all(last);
+        const ended = await Promise.all(last);
+        await Promise.all(telling);
+        return ended;
       })();
       return stopped;
     },
@@ -105,11 +141,23 @@ export function createScheduler(entries: readonly ScheduleEntry[], context: { cl
     });
     task.on('execution:overlap', ({ date }) => {
       log.warn({ job: job.name, slot: date.toISOString() }, 'skipped: the last run still goes on');
+      lose(job, date, 'skipped', 'the last run still went on');
     });
     task.on('execution:missed', ({ date }) => {
       log.warn({ job: job.name, slot: date.toISOString() }, 'missed: this process was busy, suspended or the clock was set');
+      lose(job, date, 'missed', 'the daemon was busy or suspended, or its clock was set forward');
     });
     return task;
+  }
+
+  function lose(job: Job, slot: Date, state: 'missed' | 'skipped', why: string): void {
+    if (!onLostSlot) return;
+    const told = onLostSlot(job.name, slot, state, why)
+      .catch((error: unknown) => {
+        log.error({ job: job.name, slot: slot.toISOString(), err: toBackupError(error) }, `a ${state} slot is not in the ledger`);
+      })
+      .finally(() => telling.delete(told));
+    telling.add(told);
   }
 
   /** A job reports its own failures; one that throws has a bug, which must not end the daemon. */

@@ -7,10 +7,19 @@ import { factLines } from './table.ts';
 
 /** Runs the nightly backup now: the same job with the same report. */
 export async function createBackup({ parts, progress, signal, log, clock, print, note }: CommandContext): Promise<number> {
-  const { summary, report, exitStatus } = await parts.nightlyBackup(progress).run({ signal, log, clock });
+  const { summary, report, exitStatus, evidence } = await parts.nightlyBackup(progress).run({ signal, log, clock });
   progress.end(summary.error === undefined ? 'done' : 'failed');
-  print({ ...summary, ...(report === undefined ? {} : { report }) }, summaryLines(summary, report));
+  print(
+    { ...summary, ...(report === undefined ? {} : { report }), ...(evidence && { evidence }) },
+    summaryLines(summary, report),
+  );
   if (report === undefined) note('Warning: no report of this run could be stored; --verbose shows why.');
+  for (const warning of evidence?.warnings ?? []) note(`Warning: ${warning}`);
+  if (evidence?.error) {
+    const { code, message, hint } = evidence.error;
+    const title = 'Error: this run is not in the evidence ledger';
+    note(errorBlock(new BackupError(code, message, hint === undefined ? {} : { hint }), { title }));
+  }
   const { error } = summary;
   if (error) note(errorBlock(new BackupError(error.code, error.message, error.hint === undefined ? {} : { hint: error.hint })));
   return exitStatus;

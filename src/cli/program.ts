@@ -3,9 +3,12 @@ import { cleanup } from './cleanup.ts';
 import { runCommand, withCommonOptions, type CommandLine, type CommonOptions, type RunCommand } from './command.ts';
 import { createBackup } from './create-backup.ts';
 import type { DrillRequest } from '../jobs/drill-parts.ts';
+import { evidenceKeygen } from './evidence-keygen.ts';
+import { evidenceVerify, type EvidenceFlags } from './evidence-verify.ts';
 import { listAll } from './list-backups.ts';
 import { monthlyDrill } from './monthly-drill.ts';
 import { pin, unpin } from './pin.ts';
+import { notify } from './notify.ts';
 import { reindex } from './reindex.ts';
 import { restore, type RestoreFlags } from './restore.ts';
 import { status } from './status.ts';
@@ -33,8 +36,8 @@ export function createProgram(line: CommandLine, version: string, setStatus: (st
   const run = async (options: CommonOptions, needsSource: boolean, command: RunCommand) => {
     setStatus(await runCommand(line, { ...options, needsSource }, command));
   };
-  const add = (usage: string, description: string, examples: readonly string[]) =>
-    withCommonOptions(program.command(usage))
+  const add = (usage: string, description: string, examples: readonly string[], under = program) =>
+    withCommonOptions(under.command(usage))
       .description(description)
       .addHelpText('after', `\nExamples:\n${examples.map((example) => `  backup-manager ${example}`).join('\n')}`);
 
@@ -124,12 +127,63 @@ export function createProgram(line: CommandLine, version: string, setStatus: (st
     .argument('<label>', 'label or file name')
     .action((label: string, options: CommonOptions) => run(options, false, (context) => unpin(context, label)));
 
+  add('notify', 'Show who is told of problems, what stands and what was not delivered; or send a test.', [
+    'notify',
+    'notify --test                     # to every channel; ends with 80 unless all of them take it',
+  ])
+    .option('--test', 'send a test to every channel')
+    .action((options: CommonOptions & { test?: boolean }) => run(options, false, (context) => notify(context, options)));
+
   add('status', 'Show whether backups can be made and restored: source, targets, newest backup, last and next run.', [
     'status',
     'status --json',
   ]).action((options: CommonOptions) => run(options, false, status));
 
+  const evidence = program.command('evidence').description('The signed ledger of what ran and what did not: docs/evidence.md.');
+  add(
+    'keygen',
+    'Make a key that signs entries; prints the public half.',
+    ['evidence keygen /run/secrets/evidence.pem >evidence.pub'],
+    evidence,
+  )
+    .argument('<file>', 'where the private key goes; never one that exists')
+    .action((file: string, options: CommonOptions) => run(options, false, (context) => evidenceKeygen(context, file)));
+
+  add(
+    'verify',
+    'Check the ledger, its signatures, the reports that it names and that no slot of the schedule lacks its entry.',
+    [
+      'evidence verify --public-key evidence.pub',
+      'evidence verify --public-key evidence.pub --from 2026-01-01 --to 2026-03-31',
+      'evidence verify --against-targets          # the heads on the targets, too',
+    ],
+    evidence,
+  )
+    .option('--public-key <file>', 'of the key that signed, in PEM; may be given several times', collect)
+    .option('--from <time>', 'only entries and slots since then', timeFrom)
+    .option('--to <time>', 'only entries and slots until then (a day: to its end)', timeTo)
+    .option('--folder <path>', 'where ledger.jsonl and the reports are')
+    .option('--against-targets', 'compare with the heads on every target')
+    .action((options: CommonOptions & EvidenceFlags) => run(options, false, (context) => evidenceVerify(context, options)));
+
   return program;
+}
+
+function collect(value: string, before: readonly string[] = []): readonly string[] {
+  return [...before, value];
+}
+
+function timeFrom(text: string): Date {
+  const time = new Date(text);
+  if (Number.isNaN(time.getTime()))
+    throw new InvalidArgumentError('It must be a time, such as 2026-01-31 or 2026-01-31T02:00:00Z.');
+  return time;
+}
+
+function timeTo(text: string): Date {
+  const time = timeFrom(text);
+  const isDay = /^\d{4}-\d\d-\d\d$/.test(text);
+  return isDay ? new Date(time.getTime() + 24 * 60 * 60_000 - 1) : time;
 }
 
 function positiveInteger(text: string): number {

@@ -8,7 +8,7 @@ import { DIRECTORY_VARIABLE, ENVIRONMENT_VARIABLES, SETTINGS } from './settings.
 export type Environment = Readonly<Record<string, string | undefined>>;
 
 /** Prefixes that are ours: a name that begins so and is not known is a slip that would otherwise go unnoticed. */
-const OURS = /^(?:DB_BACKUP_|BACKUP_|DRILL_|CLEANUP_|RETENTION_|SCRUB_|POSTGRES_)/;
+const OURS = /^(?:DB_BACKUP_|BACKUP_|CLEANUP_|DRILL_|RETENTION_|SCRUB_|POSTGRES_|EVIDENCE_)/;
 
 /** Names with our prefixes that others set: the official PostgreSQL image, and Kubernetes or Docker for services. */
 const OF_OTHERS = [

@@ -1,5 +1,6 @@
 import type { Clock } from '../clock.ts';
 import type { Log } from '../log.ts';
+import type { ErrorReport } from '../report/backup-report.ts';
 
 /** What a job is run with. */
 export interface JobContext {
@@ -20,6 +21,21 @@ export interface JobOutcome {
   readonly exitStatus: number;
   /** Path of the JSON report, when one could be written. */
   readonly report?: string;
+  /** Why it is not a success, for alerts. */
+  readonly error?: ErrorReport;
+  /** Of the backup that was made or proven. */
+  readonly label?: string;
+  /** The objectives (recovery point, recovery time) that were found missed; absent when the run does not look at them. */
+  readonly violations?: readonly { readonly objective: 'rpo' | 'rto'; readonly message: string }[];
+  /** Why it is not a success, without secrets: for the ledger. */
+  readonly reason?: string;
+  /** Of its entry in the ledger; absent where there is no ledger. */
+  readonly evidence?: {
+    readonly entry?: number;
+    /** Why it has none. */
+    readonly error?: ErrorReport;
+    readonly warnings: readonly string[];
+  };
 }
 
 /** Something the scheduler fires or the command line runs. A job reports its own failures; it throws only on a bug. */

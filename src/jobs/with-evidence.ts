@@ -1,0 +1,63 @@
+import { toBackupError } from '../errors.ts';
+import { errorReport } from '../report/backup-report.ts';
+import type { Evidence } from './evidence.ts';
+import type { JobContext, JobOutcome } from './job.ts';
+
+interface JobOf<O extends JobOutcome> {
+  readonly name: string;
+  run(context: JobContext): Promise<O>;
+}
+
+/**
+ * The same job, whose runs get their entry in the ledger once their report is stored. A run that cannot be entered is a failure,
+ * whatever it has made; nothing of what it has made is touched.
+ */
+export function withEvidence<O extends JobOutcome>(job: JobOf<O>, evidence: Evidence): JobOf<O> {
+  return {
+    name: job.name,
+    async run(context) {
+      const { slot, log, clock } = context;
+      const startedAt = clock.now();
+      evidence.opens(job.name, slot);
+      const base = { job: job.name, slot, startedAt };
+      let outcome: O;
+      try {
+        outcome = await job.run(context);
+      } catch (thrown) {
+        const { exitStatus, message } = toBackupError(thrown);
+        const facts = { ...base, state: 'failed', result: 'failure', exitStatus, why: message } as const;
+        await evidence.enter(facts).catch((error: unknown) => notEntered(error));
+        throw thrown;
+      }
+      try {
+        const { outcome: result, exitStatus, reason: why, report } = outcome;
+        const head = await evidence.enter({
+          ...{ ...base, state: stateOf(result), result, exitStatus },
+          ...(why === undefined ? {} : { why }),
+          ...(report === undefined ? {} : { report }),
+        });
+        const warnings = head ? await evidence.storeHead(head, context) : [];
+        return { ...outcome, evidence: { ...(head && { entry: head.number }), warnings } };
+      } catch (thrown) {
+        const failure = notEntered(thrown);
+        const failed = outcome.outcome === 'success' || outcome.outcome === 'incomplete';
+        return {
+          ...outcome,
+          ...(failed && { outcome: 'failure', exitStatus: failure.exitStatus }),
+          evidence: { error: errorReport(failure), warnings: [] },
+        };
+      }
+
+      function notEntered(thrown: unknown) {
+        const failure = toBackupError(thrown);
+        log.error({ ...errorReport(failure) }, 'the run is not in the ledger; what it made is kept');
+        return failure;
+      }
+    },
+  };
+}
+
+function stateOf(result: JobOutcome['outcome']): 'done' | 'failed' | 'aborted' {
+  if (result === 'aborted') return result;
+  return result === 'success' || result === 'incomplete' ? 'done' : 'failed';
+}

@@ -1,0 +1,138 @@
+import { join } from 'node:path';
+import type { Clock } from '../clock.ts';
+import { BackupError } from '../errors.ts';
+import { createFolders, READABLE } from '../storage/disk-folder.ts';
+import { lockFile } from '../storage/file-lock.ts';
+import type { SigningKey } from './evidence-key.ts';
+import type { Draft, LedgerEntry } from './ledger-entry.ts';
+import { LEDGER, LOCK, OpenLedger } from './ledger-file.ts';
+import { encodeLine, NO_LINE, splitLines, type LedgerLine } from './ledger-line.ts';
+
+/** How much of its end an append looks at: some thousand entries. */
+const RECENT_BYTES = 1024 * 1024;
+/** An append takes some milliseconds. Who holds the lock for longer is not at work any more. */
+const LOCK_WAIT_MS = 20_000;
+/** A clock that is being adjusted goes back by less. */
+const CLOCK_TOLERANCE_MS = 1000;
+
+export interface LedgerOptions {
+  /** The folder of the reports, and the folder above it that must exist (or itself). */
+  readonly folder: string;
+  readonly root: string;
+  /** Without one, entries are chained but not signed. */
+  readonly key?: SigningKey;
+  readonly clock: Clock;
+}
+
+/** The last line of a ledger, as written. */
+export interface LedgerHead {
+  readonly number: number;
+  readonly bytes: Buffer;
+}
+
+/** The evidence of what ran and what did not: `ledger.jsonl`, a chain of signed lines that is only ever appended to. */
+export interface Ledger {
+  readonly folder: string;
+  readonly path: string;
+  /** Fingerprint of the key that signs; undefined when entries are not signed. */
+  readonly key: string | undefined;
+  /**
+   * Appends what `decide` makes of the newest entries (with `whole`: of all) and of the time that the new ones will have, all of it
+   * durably or nothing. Nobody else appends in between, in whatever process. Returns the new last line, if there is one.
+   */
+  append(
+    decide: (recent: readonly LedgerEntry[], time: Date) => readonly Draft[],
+    options?: { readonly whole?: boolean },
+  ): Promise<LedgerHead | undefined>;
+}
+
+export function createLedger(options: LedgerOptions): Ledger {
+  const { folder, root, key, clock } = options;
+  const path = join(folder, LEDGER);
+  // In the order of the calls, within this process.
+  let queue: Promise<unknown> = Promise.resolve();
+
+  const ledger: Ledger = {
+    folder,
+    path,
+    key: key?.fingerprint,
+    append(decide, { whole = false } = {}) {
+      const result = queue.then(() => appendLocked(decide, whole));
+      queue = result.catch(() => undefined);
+      return result;
+    },
+  };
+  return ledger;
+
+  async function appendLocked(decide: Parameters<Ledger['append']>[0], whole: boolean): Promise<LedgerHead | undefined> {
+    await createFolders(root, folder, READABLE.folder);
+    const lock = await lockFile(join(folder, LOCK), LOCK_WAIT_MS);
+    if (!lock) {
+      throw new BackupError('LOCKED', `another process has held ${join(folder, LOCK)} for ${LOCK_WAIT_MS / 1000} s`, {
+        hint: 'Look for a process that is stuck on the file system of this folder (`fuser` names it).',
+      });
+    }
+    try {
+      const file = await OpenLedger.open(folder);
+      try {
+        return await appendTo(file, decide, whole);
+      } finally {
+        await file.close();
+      }
+    } finally {
+      await lock.release();
+    }
+  }
+
+  async function appendTo(
+    file: OpenLedger,
+    decide: Parameters<Ledger['append']>[0],
+    whole: boolean,
+  ): Promise<LedgerHead | undefined> {
+    const found = await file.recover();
+    const lines = await readLines(file, whole);
+    const entries = lines.flatMap(({ entry }) => entry ?? []);
+    refuseWithoutKey(entries.at(-1));
+    const time = clock.now();
+    const before = entries.at(-1)?.time;
+    const drafts: Draft[] = [...found, ...decide(entries, time)];
+    if (drafts.length === 0) return undefined;
+    if (before !== undefined && time.getTime() < Date.parse(before) - CLOCK_TOLERANCE_MS)
+      drafts.unshift({ kind: 'clock set back', from: before });
+    const last = lines.at(-1);
+    const head = { number: last?.number ?? 0, sha256: last?.sha256 ?? NO_LINE };
+    const bytes: Buffer[] = [];
+    for (const draft of drafts) {
+      const line = encodeLine(draft, { number: head.number + 1, previous: head.sha256, time }, key);
+      bytes.push(line);
+      head.number += 1;
+      head.sha256 = splitLines(line)[0]!.sha256;
+    }
+    await file.append(Buffer.concat(bytes));
+    return { number: head.number, bytes: bytes.at(-1)! };
+  }
+
+  /** The newest lines, numbered as they are in the file. */
+  async function readLines(file: OpenLedger, whole: boolean): Promise<LedgerLine[]> {
+    const { bytes, all } = await file.tail(whole ? Number.MAX_SAFE_INTEGER : RECENT_BYTES);
+    if (all) return splitLines(bytes);
+    const lines = splitLines(bytes.subarray(bytes.indexOf(0x0a) + 1));
+    const last = lines.at(-1);
+    // Something else stands where the last entry should be: only counting tells its number.
+    if (!last?.entry) return readLines(file, true);
+    return lines.map((line) => ({ ...line, number: last.entry!.number - (last.number - line.number) }));
+  }
+
+  /** An unsigned entry among signed ones would be a forgery to whoever verifies. */
+  function refuseWithoutKey(last: LedgerEntry | undefined): void {
+    if (key || last?.key === undefined) return;
+    throw new BackupError('CONFIG_INVALID', `${path} is signed (key ${last.key}), but this process has no key to sign with`, {
+      hint: 'Set EVIDENCE_KEY_FILE for every process that makes backups. To go on unsigned, move the ledger to another folder first.',
+    });
+  }
+}
+
+/** Notes, before a clean-up removes them, which reports go and by which rule: a verification then accepts that they are gone. */
+export async function recordRemovedReports(ledger: Ledger, files: readonly string[], why: string): Promise<void> {
+  if (files.length > 0) await ledger.append(() => [{ kind: 'reports removed', files, why }]);
+}
