@@ -3,21 +3,38 @@ import { rm } from 'node:fs/promises';
 import type { Socket } from 'node:net';
 
 import type { Account } from './server-account.ts';
+import { ALIVE_FILE } from './server-leftovers.ts';
 
 /**
  * Keeps the server and outlives us for as long as it takes to remove it: it reads our end of a pipe, which the kernel
- * closes whatever we die of. File descriptor 3 is held open by the server and its children and so tells us their end.
- * TERM comes before the other signal because a server that has only just been forked still ignores QUIT.
- * Arguments: program folder, server folder, socket folder, then those of initdb.
+ * closes whatever we die of. File descriptor 3 is held open by the server and its children and so tells us their end;
+ * descriptor 9 is the lock that tells everybody else (server-leftovers.ts). Where util-linux is, the kernel ends the server
+ * with its keeper: by KILL, since a server that has only just been forked still ignores QUIT. TERM comes first for the same reason.
+ * It guards the folder from its first moment, and begins to work when a first line says `go`.
+ * Arguments: program folder, server folder, socket folder, a library to preload, then the arguments of initdb.
  */
 const KEEPER = `
-bin=$1 folder=$2 socket=$3; shift 3
+bin=$1 folder=$2 socket=$3 preload=$4; shift 4
 umask 077
-sweep() { tries=0; until rm -rf "$folder"/* "$socket" 2>/dev/null || [ $tries -ge 50 ]; do
-  tries=$((tries + 1)); sleep 0.1; done; rmdir "$folder" 2>/dev/null; }
-if "$bin/initdb" -D "$folder/data" "$@" >"$folder/server.log" 2>&1 </dev/null; then
+empty() { for each in "$folder"/* "$folder"/.[!.]*; do [ "$each" = "$folder/${ALIVE_FILE}" ] || rm -rf "$each"; done; rm -rf "$socket"
+  for each in "$folder"/*; do [ "$each" = "$folder/${ALIVE_FILE}" ] || return 1; done; }
+sweep() { tries=0; until empty 2>/dev/null || [ $tries -ge 50 ]; do tries=$((tries + 1)); sleep 0.1; done
+  empty && rm -f "$folder/${ALIVE_FILE}"; rmdir "$folder" 2>/dev/null; }
+exec 9>"$folder/${ALIVE_FILE}.new"
+flock -n 9 || exit
+echo "$socket" >&9
+mv "$folder/${ALIVE_FILE}.new" "$folder/${ALIVE_FILE}"
+read -r go
+[ "$go" = go ] || { exec 3>&-; sweep; exit; }
+locales() { [ -e "$folder/localedef" ] || return 0
+  mkdir "$folder/locales" && while read -r source charmap target; do
+    localedef -c -i "$source" -f "$charmap" "$folder/locales/$target" >>"$folder/server.log" 2>&1 </dev/null
+    [ -e "$folder/locales/$target/LC_CTYPE" ] || return; done <"$folder/localedef"; }
+setpriv=
+case $(readlink -f /usr/bin/setpriv) in */setpriv) setpriv='setpriv --pdeathsig KILL --' ;; esac
+if locales && env \${preload:+"LD_PRELOAD=$preload"} "$bin/initdb" -D "$folder/data" "$@" >>"$folder/server.log" 2>&1 </dev/null; then
   cat "$folder/settings" >>"$folder/data/postgresql.conf"
-  "$bin/postgres" -D "$folder/data" >"$folder/server.log" 2>&1 </dev/null &
+  $setpriv "$bin/postgres" -D "$folder/data" >"$folder/server.log" 2>&1 </dev/null &
   server=$!
   exec 3>&-
   trap '' INT TERM HUP
@@ -47,27 +64,35 @@ tries=0; until rmdir "$1" || [ ! -e "$1" ] || [ $tries -ge 600 ]; do tries=$((tr
 export interface Keeper {
   /** True once the server and all its processes are gone, or were never started. */
   serverGone(): boolean;
+  /** The folder is ready: makes the cluster and starts the server. */
+  go(): void;
   /** Ends the server with a signal and removes its folders. Repeated calls wait for the first. */
   end(how: 'QUIT' | 'KILL'): Promise<void>;
 }
 
 export interface KeepOptions {
   readonly binDirectory: string;
-  /** Gets `data` and `server.log`; `settings` in it is added to postgresql.conf. */
+  /** Gets `data` and `server.log`; `settings` in it is added to postgresql.conf, the lines of `localedef` are locales to compile. */
   readonly folder: string;
   readonly socketFolder: string;
   /** Whom to run as, when not as ourselves. */
   readonly account: Account | undefined;
   readonly initdbArgs: readonly string[];
+  /** A library that initdb is started with. */
+  readonly preload?: string;
+  /** Added to the environment of initdb and the server. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
-/** Makes a cluster and starts its server, in the hands of a shell that ends both when we end, in whatever way. */
-export function keepServer({ binDirectory, folder, socketFolder, account, initdbArgs }: KeepOptions): Keeper {
-  const child = spawn('/bin/sh', ['-c', KEEPER, 'throw-away-server', binDirectory, folder, socketFolder, ...initdbArgs], {
+/** Puts a folder, and the server that will run in it, into the hands of a shell that ends both when we end, in whatever way. */
+export function keepServer(options: KeepOptions): Keeper {
+  const { binDirectory, folder, socketFolder, account, initdbArgs, preload = '', env } = options;
+  const args = ['-c', KEEPER, 'throw-away-server', binDirectory, folder, socketFolder, preload, ...initdbArgs];
+  const child = spawn('/bin/sh', args, {
     // An own session: Ctrl-C in a terminal is for us, and we then end the server.
     detached: true,
     cwd: '/',
-    env: { PATH: '/usr/local/bin:/usr/bin:/bin', LC_ALL: 'C.UTF-8' },
+    env: { PATH: '/usr/local/bin:/usr/bin:/bin', LC_ALL: 'C.UTF-8', ...env },
     stdio: ['pipe', 'ignore', 'ignore', 'pipe'],
     ...(account !== undefined && { uid: account.uid, gid: account.gid }),
   });
@@ -83,6 +108,7 @@ export function keepServer({ binDirectory, folder, socketFolder, account, initdb
   let ending: Promise<void> | undefined;
   return {
     serverGone: () => gone,
+    go: () => void child.stdin?.write('go\n'),
     end(how) {
       ending ??= (async () => {
         child.ref();

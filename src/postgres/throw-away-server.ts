@@ -7,8 +7,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import { BackupError } from '../errors.ts';
 import type { ConnectionOptions } from './connection.ts';
-import { serverAccount } from './server-account.ts';
+import { LOCALE_PROGRAM, localeEnvironment, localeFiles, planLocales } from './locales.ts';
+import { serverAccount, type Account } from './server-account.ts';
 import { keepServer, type Keeper } from './server-keeper.ts';
+import { FOLDER_PREFIX, sweepLeftovers } from './server-leftovers.ts';
+import { accountFiles, findAccountNaming } from './unknown-account.ts';
 
 export interface ThrowAwayServerOptions {
   /** Holds `initdb` and `postgres` of the wanted version. */
@@ -23,6 +26,8 @@ export interface ThrowAwayServerOptions {
   readonly initdbArgs?: readonly string[];
   /** Listen on 127.0.0.1 as well, where a password is needed: see {@link ThrowAwayServer.loopback}. */
   readonly listenOnLoopback?: boolean;
+  /** libc locales that are compiled for this server alone; name all that it will use. Throws LOCALE_MISSING. */
+  readonly locales?: readonly string[];
   readonly startTimeoutSeconds?: number;
   readonly signal?: AbortSignal;
 }
@@ -35,6 +40,12 @@ export interface ThrowAwayServer {
   readonly loopback?: ConnectionOptions;
   readonly dataDirectory: string;
   readonly logFile: string;
+  /** Belongs to the server's account and goes with the server: for tablespaces. */
+  readonly folder: string;
+  /** Makes a folder that the server may write to, below its own. */
+  makeFolder(name: string): Promise<string>;
+  /** Folders of servers that were killed together with their keepers, removed at the start. */
+  readonly sweptFolders: readonly string[];
   /** Ends the server at once and removes its folder. May be called more than once. */
   stop(): Promise<void>;
   /** The same as by a crash: SIGKILL, nothing told to clients. */
@@ -64,18 +75,17 @@ const SOCKET_FOLDER_MAX = 107 - 16;
 export async function startThrowAwayServer(options: ThrowAwayServerOptions): Promise<ThrowAwayServer> {
   options.signal?.throwIfAborted();
   const account = await serverAccount();
-  const folder = await mkdtemp(join(options.parentFolder ?? tmpdir(), 'throw-away-server-'));
-  const socketFolder = await makeSocketFolder(folder);
+  const preload = account === undefined ? await findAccountNaming() : undefined;
+  const locales = await planLocales(options.locales ?? []);
+  const port = options.listenOnLoopback === true ? await freePort() : 5432;
   const user = options.user ?? `throw_away_${randomBytes(6).toString('hex')}`;
   const password = randomBytes(24).toString('base64url');
-  const port = options.listenOnLoopback === true ? await freePort() : 5432;
+  const parentFolder = options.parentFolder ?? tmpdir();
 
-  await writeFile(join(folder, 'password'), `${password}\n`, { mode: 0o600 });
-  await writeFile(join(folder, 'settings'), settingsFile(options, socketFolder, port), { mode: 0o600 });
-  if (account !== undefined) {
-    const owned = [folder, socketFolder, join(folder, 'password'), join(folder, 'settings')];
-    for (const path of owned) await chown(path, account.uid, account.gid);
-  }
+  const folder = await mkdtemp(join(parentFolder, FOLDER_PREFIX));
+  const socketFolder = await makeSocketFolder(folder);
+  if (account !== undefined) for (const path of [folder, socketFolder]) await chown(path, account.uid, account.gid);
+  const naming = preload === undefined ? undefined : accountFiles(folder);
   const keeper = keepServer({
     binDirectory: options.binDirectory,
     folder,
@@ -85,8 +95,15 @@ export async function startThrowAwayServer(options: ThrowAwayServerOptions): Pro
       ...['-U', user, '--auth-local=trust', '--auth-host=scram-sha-256', `--pwfile=${join(folder, 'password')}`],
       ...['--no-sync', '-E', 'UTF8', '--locale=C.UTF-8', ...(options.initdbArgs ?? [])],
     ],
+    env: { ...naming?.env, ...(locales.length > 0 && localeEnvironment(folder)) },
+    ...(preload !== undefined && { preload }),
   });
+  let sweptFolders: readonly string[];
   try {
+    sweptFolders = await sweepLeftovers(parentFolder, folder, account);
+    const files = { password: `${password}\n`, settings: settingsFile(options, socketFolder, port), ...naming?.files };
+    await writeFiles(folder, { ...files, ...(locales.length > 0 && localeFiles(folder, locales)) }, account);
+    keeper.go();
     await waitUntilReady(keeper, folder, options);
   } catch (error) {
     await keeper.end('QUIT');
@@ -106,9 +123,24 @@ export async function startThrowAwayServer(options: ThrowAwayServerOptions): Pro
     ...(options.listenOnLoopback === true && { loopback: { ...connection, host: '127.0.0.1', password } }),
     dataDirectory: join(folder, 'data'),
     logFile: join(folder, 'server.log'),
+    folder,
+    makeFolder: async (name) => {
+      const path = join(folder, name);
+      await mkdir(path, { mode: 0o700 });
+      if (account !== undefined) await chown(path, account.uid, account.gid);
+      return path;
+    },
+    sweptFolders,
     stop: () => keeper.end('QUIT'),
     kill: () => keeper.end('KILL'),
   };
+}
+
+async function writeFiles(folder: string, files: Record<string, string>, account: Account | undefined): Promise<void> {
+  for (const [name, text] of Object.entries(files)) {
+    await writeFile(join(folder, name), text, { mode: name === LOCALE_PROGRAM ? 0o700 : 0o600 });
+    if (account !== undefined) await chown(join(folder, name), account.uid, account.gid);
+  }
 }
 
 /** The server writes `ready` into the last line of its lock file when it accepts connections. */
@@ -119,8 +151,13 @@ async function waitUntilReady(keeper: Keeper, folder: string, options: ThrowAway
     if (lock.split('\n')[7]?.startsWith('ready') === true) return;
     options.signal?.throwIfAborted();
     if (keeper.serverGone() || timeout.aborted) {
-      const log = await readFile(join(folder, 'server.log'), 'utf8').catch(() => '');
-      const tail = log.trimEnd().split('\n').slice(-12).join('\n');
+      const log = await readFile(join(folder, 'server.log'), 'utf8').catch(() => undefined);
+      if (log === undefined && keeper.serverGone()) {
+        throw new BackupError('SERVER_START_FAILED', `the folder ${folder} of a throw-away PostgreSQL could not be locked`, {
+          hint: 'The program flock must be installed (package util-linux), and the file system must have locks and space left.',
+        });
+      }
+      const tail = (log ?? '').trimEnd().split('\n').slice(-12).join('\n');
       const what = keeper.serverGone() ? 'did not start' : 'did not get ready in time';
       throw new BackupError('SERVER_START_FAILED', `a throw-away PostgreSQL from ${options.binDirectory} ${what}: ${tail}`, {
         hint: `The account that runs it must be able to enter ${folder} and ${options.binDirectory}, and there must be space left.`,
