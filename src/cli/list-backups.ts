@@ -39,10 +39,10 @@ export function backupValue({ manifest, ...backup }: Backup) {
 function listingLines({ backups, unreachable }: Listing): string[] {
   if (backups.length === 0 && unreachable.length > 0) return ['No backup on the targets that could be listed.'];
   if (backups.length === 0) return ['There are no backups yet. `backup-manager create-backup` makes one.'];
-  const rows = backups.map(({ label, started, state, bytes, manifest, copies }) => [
+  const rows = backups.map(({ label, started, state, bytes, manifest, copies, pinned }) => [
     label,
     timeText(started),
-    state,
+    pinned === true ? `${state}, pinned` : state,
     bytes === undefined ? '?' : bytesText(bytes),
     manifest ? countText(manifest.tables.length) : '?',
     copies.map(copyText).join(', '),

@@ -17,7 +17,13 @@ export interface CheckedCopy {
   readonly nextMember?: number;
 }
 
-/** By target, then by key of the dump. */
+interface StateFile {
+  readonly version: number;
+  readonly savedAt: string;
+  /** By target, then by key of the dump. */
+  readonly copies: Record<string, Record<string, CheckedCopy>>;
+}
+
 type Copies = Map<string, Map<string, CheckedCopy>>;
 
 /** How far the rolling re-read has come: kept between runs beside the reports. Losing it costs nothing but reading again. */
@@ -28,23 +34,27 @@ export class ScrubState {
     this.#copies = copies;
   }
 
-  /** From the first place that has one; what is no such file counts as none. */
+  /**
+   * The newest of all places. What is no such file counts as none; a place that cannot be asked throws: what is known to be damaged must
+   * not be forgotten for it.
+   */
   static async load(places: readonly ReportPlace[], signal?: AbortSignal): Promise<ScrubState> {
+    const found: StateFile[] = [];
     for (const { storage, prefix } of places) {
       try {
-        const value = JSON.parse((await readObject(storage, prefix + FILE, signal)).toString('utf8')) as {
-          readonly version?: unknown;
-          readonly copies?: Record<string, Record<string, CheckedCopy>>;
-        } | null;
-        if (value?.version !== VERSION || value.copies === undefined) continue;
-        return new ScrubState(
-          new Map(Object.entries(value.copies).map(([target, each]) => [target, new Map(Object.entries(each))])),
-        );
-      } catch {
-        signal?.throwIfAborted();
+        const value = JSON.parse(
+          (await readObject(storage, prefix + FILE, signal)).toString('utf8'),
+        ) as Partial<StateFile> | null;
+        if (value?.version === VERSION && value.copies !== undefined && value.savedAt !== undefined)
+          found.push(value as StateFile);
+      } catch (error) {
+        if (!(error instanceof SyntaxError) && toBackupError(error).code !== 'STORAGE_MISSING') throw error;
       }
     }
-    return new ScrubState(new Map());
+    const newest = found.sort((a, b) => b.savedAt.localeCompare(a.savedAt))[0];
+    return new ScrubState(
+      new Map(Object.entries(newest?.copies ?? {}).map(([target, copies]) => [target, new Map(Object.entries(copies))])),
+    );
   }
 
   /** What is known of a copy of the dump file with this checksum. */
@@ -66,9 +76,9 @@ export class ScrubState {
   }
 
   /** In the first place that takes it; returns why none does. */
-  async save(places: readonly ReportPlace[]): Promise<BackupError | undefined> {
+  async save(places: readonly ReportPlace[], now: Date): Promise<BackupError | undefined> {
     const copies = Object.fromEntries([...this.#copies].map(([target, each]) => [target, Object.fromEntries(each)]));
-    const bytes = Buffer.from(`${JSON.stringify({ version: VERSION, copies }, null, 2)}\n`);
+    const bytes = Buffer.from(`${JSON.stringify({ version: VERSION, savedAt: now.toISOString(), copies }, null, 2)}\n`);
     let failure: BackupError | undefined;
     for (const { storage, prefix } of places) {
       try {

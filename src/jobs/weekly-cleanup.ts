@@ -68,7 +68,7 @@ async function cleanUp(parts: WeeklyCleanupParts, context: JobContext, record: C
     // Reading takes long and harms nobody: a backup may run beside it.
     damaged = await scrub(parts, context, record, state);
   } finally {
-    await saveState(parts, record, state);
+    await saveState(parts, context, record, state);
   }
   // A person is told at once that a backup is running; the schedule comes only once a week.
   const work = await waitForLock(() => openWorkArea(parts.spool, parts.workFolder), slot ? parts.lockWaitMs : 0, context);
@@ -97,7 +97,7 @@ async function cleanUp(parts: WeeklyCleanupParts, context: JobContext, record: C
     );
     await tidyReports(parts, context, record, listing, false);
     state.keepOnly((target, key) => isHeld(listing, target, key));
-    await saveState(parts, record, state);
+    await saveState(parts, context, record, state);
   } finally {
     await work.release();
   }
@@ -184,9 +184,14 @@ async function tidyReports(
   );
 }
 
-async function saveState(parts: WeeklyCleanupParts, record: CleanupRecord, state: ScrubState): Promise<void> {
+async function saveState(
+  parts: WeeklyCleanupParts,
+  { clock }: JobContext,
+  record: CleanupRecord,
+  state: ScrubState,
+): Promise<void> {
   if (parts.scrub.budgetBytes === 0) return;
-  const failure = await state.save(parts.reports);
+  const failure = await state.save(parts.reports, clock.now());
   if (failure) record.warnings.push(`how far the re-reading has come could not be noted: ${failure.message}`);
 }
 
