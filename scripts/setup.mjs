@@ -4,6 +4,7 @@
 //
 //   packages   the npm packages, the pinned Node among them, and the WebAssembly kernel
 //   demo       and PostgreSQL; a real S3 server if one can be had
+//   bench      and PostgreSQL; with --install among ARGS the tools to compare with as well
 //   test       and further PostgreSQL versions and a real S3 server if they can be had; what needs them is skipped otherwise
 //   ci         the same, and fails unless all of it is there
 //   kernel     only the kernel, if its compiler is installed (npm runs this after it installed the packages)
@@ -13,10 +14,10 @@ import { requireNode, runScript } from './setup/node.mjs';
 import { buildKernel } from './setup/kernel.mjs';
 import { installPackages } from './setup/packages.mjs';
 import { installPostgresql } from './setup/postgresql.mjs';
-import { installExtra, POOLER, POSTGRESQL_VERSIONS, S3_SERVER } from './setup/extras.mjs';
+import { installExtra, PEERS, POOLER, POSTGRESQL_VERSIONS, S3_SERVER } from './setup/extras.mjs';
 import { fail, SetupError } from './setup/report.mjs';
 
-const MODES = ['packages', 'demo', 'test', 'ci', 'kernel'];
+const MODES = ['packages', 'demo', 'bench', 'test', 'ci', 'kernel'];
 const [mode = 'packages', script, ...args] = process.argv.slice(2);
 
 try {
@@ -28,8 +29,11 @@ try {
     installPackages();
     buildKernel({ optional: false });
   }
-  if (mode === 'demo' || mode === 'test' || mode === 'ci') installPostgresql({ forTests: mode !== 'demo' });
+  if (mode !== 'packages' && mode !== 'kernel') installPostgresql({ forTests: mode === 'test' || mode === 'ci' });
   if (mode === 'demo') installExtra(S3_SERVER, { without: 'a second folder stands for the off-site copy' });
+  if (mode === 'bench' && args.includes('--install')) {
+    for (const peer of PEERS) installExtra(peer, { without: 'it is left out' });
+  }
   if (mode === 'test' || mode === 'ci') {
     const skipping = (tests) => (mode === 'ci' ? {} : { without: `${tests} are skipped` });
     installExtra(POSTGRESQL_VERSIONS, skipping('tests on those versions'));

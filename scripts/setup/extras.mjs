@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { lastLines, REPOSITORY, run } from './command.mjs';
+import { lastLines, REPOSITORY, run, which } from './command.mjs';
 import { say, SetupError } from './report.mjs';
 import { installSystemPackages } from './system-packages.mjs';
 
@@ -34,6 +34,13 @@ export const POOLER = {
   isThere: () => existsSync('/usr/sbin/pgbouncer'),
   install: () => installSystemPackages(['pgbouncer']),
 };
+
+/** What the bench compares with, beside PostgreSQL's own programs. Packages have the same names. */
+export const PEERS = ['gzip', 'zstd', 'pigz', 'pgbackrest'].map((name) => ({
+  what: name,
+  isThere: () => which(name) !== undefined,
+  install: () => installSystemPackages([name]),
+}));
 
 /** Installs an extra if it is not there. `without`: what happens when it cannot be had; left out, that is a failure. */
 export function installExtra({ what, isThere, install }, { without }) {
