@@ -1,13 +1,16 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Config } from './config.ts';
+import { assembleAlerts, type AlertingTools } from './assemble/alerts.ts';
 import { cleanupParts } from './assemble/cleanup-parts.ts';
 import { drillParts } from './assemble/drill-parts.ts';
 import type { DrillRequest } from './jobs/drill-parts.ts';
 import { createNightlyBackup, type NightlyBackup } from './jobs/nightly-backup.ts';
 import { createRestoreDrill, type RestoreDrill } from './jobs/restore-drill.ts';
 import type { BackupWatch } from './jobs/backup-parts.ts';
+import type { JobContext, JobOutcome } from './jobs/job.ts';
 import { createWeeklyCleanup, type WeeklyCleanup } from './jobs/weekly-cleanup.ts';
+import { withAlerts } from './jobs/with-alerts.ts';
 import type { ConnectionOptions } from './postgres/connection.ts';
 import { findPrograms, type ClientPrograms } from './postgres/programs.ts';
 import { LOGS, type ReportPlace } from './report/report-file.ts';
@@ -28,6 +31,8 @@ export interface Parts {
   readonly reports: readonly ReportPlace[];
   /** Version of this program. */
   readonly version: string;
+  /** Who is told of problems; every job below tells them. */
+  readonly alerting: AlertingTools;
   nightlyBackup(watch?: BackupWatch): NightlyBackup;
   restoreDrill(request?: DrillRequest, watch?: BackupWatch): RestoreDrill;
   weeklyCleanup(): WeeklyCleanup;
@@ -56,6 +61,14 @@ export function assemble(config: Config, options: AssembleOptions = {}): Parts {
   const reports = reportPlaces(config, others, decorate);
   const programsFor = (serverMajor: number) => findPrograms({ serverMajor, ...config.programs });
 
+  const alerting = assembleAlerts(config.notify, { places: reports, redact: config.redact });
+  const { alerts, pingers } = alerting;
+  const alerted = <O extends JobOutcome>(job: { name: string; run(context: JobContext): Promise<O> }) => {
+    const pinger = pingers.get(job.name);
+    if (alerts.channels.length === 0 && !pinger) return job;
+    return withAlerts(job, { source: config.source.name, alerts, ...(pinger && { pinger }), redact: config.redact });
+  };
+
   return {
     config,
     connection,
@@ -63,31 +76,39 @@ export function assemble(config: Config, options: AssembleOptions = {}): Parts {
     findPrograms: programsFor,
     reports,
     version,
+    alerting,
     nightlyBackup: (watch) =>
-      createNightlyBackup({
-        source: config.source.name,
-        connection,
-        findPrograms: programsFor,
-        targets,
-        ...(spool && { spool }),
-        workFolder: config.paths.work,
-        reports,
-        dump: { ...config.dump, lockTimeoutMs: config.dump.lockTimeoutSeconds * 1000 },
-        repair: retries,
-        stallTimeoutMs: config.storage.stallTimeoutSeconds * 1000,
-        redact: config.redact,
-        version,
-        ...(watch && { watch }),
-      }),
+      alerted(
+        createNightlyBackup({
+          source: config.source.name,
+          connection,
+          findPrograms: programsFor,
+          targets,
+          ...(spool && { spool }),
+          workFolder: config.paths.work,
+          reports,
+          dump: { ...config.dump, lockTimeoutMs: config.dump.lockTimeoutSeconds * 1000 },
+          repair: retries,
+          stallTimeoutMs: config.storage.stallTimeoutSeconds * 1000,
+          redact: config.redact,
+          version,
+          hooks: {
+            ...{ directory: config.hooks.directory, timeoutMs: config.hooks.timeoutSeconds * 1000 },
+            ...{ source: config.source.name, connection },
+          },
+          ...(watch && { watch }),
+        }),
+      ),
     restoreDrill: (request, watch) => {
       const given = { targets, others, findPrograms: programsFor, version, backupReports: reports, decorate, watch };
-      return createRestoreDrill(drillParts(config, given), request);
+      return alerted(createRestoreDrill(drillParts(config, given), request));
     },
     weeklyCleanup: () => {
       const drill = { targets, others, findPrograms: programsFor, version, backupReports: reports, decorate };
       const drillReports = drillParts(config, drill).reports;
       const given = { targets, ...(spool && { spool }), reports, drillReports, repair: retries, version };
-      return createWeeklyCleanup(cleanupParts(config, given));
+      const job = createWeeklyCleanup(cleanupParts(config, given));
+      return { ...job, ...alerted(job) };
     },
     close: () => bucket?.close(),
   };

@@ -39,3 +39,18 @@ function clean(line: string, redact: (text: string) => string): string {
     return cleaned === plain ? whole : `"${quoted(cleaned)}"`;
   });
 }
+
+/** A log that writes where `log` does, and keeps its last lines (those of its children too) for {@link tail}. */
+export function withTail(log: Log, lines: number): { log: Log; tail: () => string } {
+  const kept: string[] = [];
+  const child = log.child({});
+  const { streamSym } = pino.symbols;
+  const inner = (child as unknown as Record<symbol, { write(line: string): unknown }>)[streamSym]!;
+  const write = (line: string): void => {
+    kept.push(line);
+    if (kept.length > lines) kept.shift();
+    inner.write(line);
+  };
+  Object.defineProperty(child, streamSym, { value: { write } });
+  return { log: child, tail: () => kept.join('') };
+}

@@ -2,11 +2,14 @@
 // The daemon: reads the configuration, schedules the jobs, and ends cleanly when told to.
 import { fileURLToPath } from 'node:url';
 import { assemble } from './assemble.ts';
+import { startProblems, tellOfFailedStart } from './assemble/start-failure.ts';
 import { errorBlock } from './cli/error-block.ts';
 import { systemClock } from './clock.ts';
 import { loadConfig, processEnvironment } from './config.ts';
+import { readNotifyPart } from './config/notify-part.ts';
 import { BackupError, toBackupError } from './errors.ts';
 import { createLog } from './log.ts';
+import { keepDelivering, REDELIVERY_MS } from './notify/keep-delivering.ts';
 import { createScheduler } from './scheduler.ts';
 
 /** Docker waits ten seconds between SIGTERM and SIGKILL. */
@@ -15,16 +18,18 @@ const DRAIN_MS = 9_000;
 const FORCED = 1;
 const SIGNALS = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const;
 
+const options = { env: processEnvironment(), configDirectory: fileURLToPath(new URL('../config', import.meta.url)) };
 try {
   run();
 } catch (error) {
   const failure = toBackupError(error);
   console.error(errorBlock(failure));
   process.exitCode = failure.exitStatus;
+  await tellOfFailedStart(failure, readNotifyPart(options));
 }
 
 function run(): void {
-  const config = loadConfig({ env: processEnvironment(), configDirectory: fileURLToPath(new URL('../config', import.meta.url)) });
+  const config = loadConfig(options);
   const log = createLog(config.log.level, { redact: config.redact });
   const parts = assemble(config);
   const { backup, cleanup, drill, timeZone } = config.schedule;
@@ -33,6 +38,8 @@ function run(): void {
     { job: parts.weeklyCleanup(), expression: cleanup, timeZone },
     { job: parts.restoreDrill(), expression: drill, timeZone },
   ];
+  const { alerts } = parts.alerting;
+  const stopped = new AbortController();
   const scheduler = createScheduler(entries, { clock: systemClock, log });
 
   let stopping = false;
@@ -50,6 +57,7 @@ function run(): void {
       log.error('a run did not end in time; what is left of it is swept by the next one');
       process.exit(FORCED);
     }, DRAIN_MS);
+    stopped.abort();
     const ended = await scheduler.stop(new BackupError('ABORTED', `stopped by ${name}`));
     parts.close();
     clearTimeout(timer);
@@ -60,6 +68,11 @@ function run(): void {
   };
   for (const signal of SIGNALS) process.on(signal, onSignal);
 
+  if (alerts.channels.length > 0) {
+    const telling = { log, clock: systemClock, signal: stopped.signal };
+    void alerts.tell({ clear: startProblems(config.source.name) }, telling);
+    void keepDelivering(alerts, REDELIVERY_MS, telling);
+  }
   scheduler.start();
   log.info(
     {

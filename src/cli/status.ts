@@ -9,6 +9,7 @@ import { lastBackupReport, type FoundReport } from '../report/last-report.ts';
 import { createScheduler, longestGap } from '../scheduler.ts';
 import type { CommandContext } from './command.ts';
 import { backupValue } from './list-backups.ts';
+import { undeliveredLine } from './notify.ts';
 import { ageText, bytesText, timeText } from './quantities.ts';
 import { factLines } from './table.ts';
 
@@ -60,6 +61,7 @@ export async function status(context: CommandContext): Promise<number> {
     ...staleness(newest, longestGap(config.schedule.backup, config.schedule.timeZone), clock.now()),
   );
   const run = await lastRun(context, problems);
+  problems.push(...(await undelivered(context)));
 
   const now = clock.now();
   print(
@@ -116,6 +118,19 @@ async function askServer({ parts }: CommandContext): Promise<string> {
   const { version, standby } = await withClient(parts.connection, readServerFacts);
   const { host, port, database } = parts.connection;
   return `PostgreSQL ${version}${standby ? ' (standby)' : ''}, database ${database} on ${host}:${port}`;
+}
+
+/** Alerts that nobody got: silence would look like health. */
+async function undelivered({ parts, signal }: CommandContext): Promise<BackupError[]> {
+  const { alerts, pingers } = parts.alerting;
+  if (alerts.channels.length === 0 && pingers.size === 0) return [];
+  try {
+    const state = await alerts.state(signal);
+    return state.undelivered.map((each) => new BackupError('ALERT_FAILED', undeliveredLine(each)));
+  } catch (error) {
+    signal.throwIfAborted();
+    return [toBackupError(error)];
+  }
 }
 
 async function lastRun({ parts, signal }: CommandContext, problems: BackupError[]): Promise<FoundReport | undefined> {

@@ -9,8 +9,8 @@ import { createRedactor } from './secrets.ts';
 /** As much of a configuration as it takes to tell somebody that the rest of it is wrong. */
 export interface NotifyPart {
   readonly notify: NotifyConfig;
-  /** The name of the source, as far as it is known. */
-  readonly source: string;
+  /** The name of the source; absent when that is not known. */
+  readonly source?: string;
   /** Folder of the reports. */
   readonly reports: string;
   readonly redact: (text: string) => string;
@@ -20,9 +20,10 @@ export interface NotifyPart {
 export function readNotifyPart({ env, configDirectory }: { env: Environment; configDirectory: string }): NotifyPart {
   const values = mergeLayers(readLayers(env, configDirectory, environmentName(env), []), []);
   const directory = resolve(values.text('targets.local.directory'));
+  const source = values.text('source.name') || values.text('source.database');
   return {
     notify: notifyConfig(values),
-    source: values.text('source.name') || values.text('source.database') || 'unknown',
+    ...(source !== '' && { source }),
     reports: resolve(values.text('paths.reports') || join(directory, 'logs')),
     redact: createRedactor(values.secrets()),
   };

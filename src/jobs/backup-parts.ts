@@ -6,6 +6,7 @@ import type { ReportPlace } from '../report/report-file.ts';
 import type { DiskStorage } from '../storage/disk.ts';
 import type { RetryPolicy } from '../storage/retrying.ts';
 import type { Storage } from '../storage/storage.ts';
+import type { HooksParts } from './hooks.ts';
 
 /** Everything that the nightly backup works with. */
 export interface NightlyBackupParts {
@@ -33,6 +34,8 @@ export interface NightlyBackupParts {
     /** What is left out of a dump does not make it incomplete when its description contains one of these texts. */
     readonly allowedWarnings: readonly string[];
   };
+  /** Programs of others that run around it. */
+  readonly hooks?: HooksParts;
   /** For copies that have to be made again. */
   readonly repair: RetryPolicy;
   readonly stallTimeoutMs: number;

@@ -5,6 +5,7 @@ import { writeReport } from '../report/report-file.ts';
 import type { NightlyBackupParts } from './backup-parts.ts';
 import { checkTargets } from './check-targets.ts';
 import { chooseLabel } from './choose-label.ts';
+import { Hooks } from './hooks.ts';
 import { expectedSize } from './expected-size.ts';
 import { inspectSource } from './inspect-source.ts';
 import type { Job, JobContext, JobOutcome } from './job.ts';
@@ -34,20 +35,28 @@ export function createNightlyBackup(parts: NightlyBackupParts): NightlyBackup {
     name: 'nightly-backup',
     async run(context) {
       const record = new RunRecord(context.clock, context.log, parts.watch?.phase?.bind(parts.watch));
+      const hooks = parts.hooks && new Hooks(parts.hooks, context.log, (text) => record.warnings.push(text));
       let error: BackupError | undefined;
       try {
-        await backUp(parts, context, record);
+        await backUp(parts, context, record, hooks);
         error = incompleteness(record);
         if (error && context.signal.aborted) error = abortion(context.signal, error);
       } catch (thrown) {
         error = context.signal.aborted ? abortion(context.signal) : toBackupError(thrown);
       }
+      // A run that another one keeps out has done nothing, and must undo nothing.
+      if (error?.code !== 'LOCKED') await hooks?.after(reportOf(parts, context, record, error), context.signal);
       return await conclude(parts, context, record, error);
     },
   };
 }
 
-async function backUp(parts: NightlyBackupParts, context: JobContext, record: RunRecord): Promise<void> {
+async function backUp(
+  parts: NightlyBackupParts,
+  context: JobContext,
+  record: RunRecord,
+  hooks: Hooks | undefined,
+): Promise<void> {
   const { signal, log } = context;
   const checked = await record.phase(
     'check targets',
@@ -72,6 +81,8 @@ async function backUp(parts: NightlyBackupParts, context: JobContext, record: Ru
   };
   const work = await openWorkArea(spool, parts.workFolder);
   try {
+    // Under the lock, so that those of two runs do not mix; and before anything is written.
+    await hooks?.before(signal, (run) => record.phase('hooks', run));
     const sweeping = {
       ...{ source: parts.source, usable, locked: spool, complete: checked.failed.length === 0, reports: parts.reports },
       started: record.startedAt,
@@ -200,28 +211,40 @@ function failedTarget(target: string, error: BackupError): TargetReport {
 /** Report and last log line. A report that cannot be stored is a failure, too: without it nobody knows of the run. */
 async function conclude(
   parts: NightlyBackupParts,
-  { log, slot }: JobContext,
+  context: JobContext,
   record: RunRecord,
   error: BackupError | undefined,
 ): Promise<NightlyBackupOutcome> {
-  let summary = makeReport(error);
+  const { log } = context;
+  let summary = reportOf(parts, context, record, error);
   let report: string | undefined;
   try {
     report = await writeReport('backup', record.startedAt, summary, parts.reports);
   } catch (thrown) {
     const failure = toBackupError(thrown);
     log.error({ ...errorReport(failure), summary }, 'the report could not be stored');
-    if (error === undefined) summary = makeReport(failure);
+    if (error === undefined) summary = reportOf(parts, context, record, failure);
   }
   const { outcome, exitStatus, label, durationSeconds } = summary;
   const level = outcome === 'success' ? 'info' : outcome === 'incomplete' ? 'warn' : 'error';
   log[level]({ outcome, label, seconds: durationSeconds, report, error: summary.error }, `backup ended: ${outcome}`);
-  return { outcome, exitStatus, ...(report === undefined ? {} : { report }), summary };
+  const reason = summary.error?.message;
+  return {
+    ...{ outcome, exitStatus, summary },
+    ...(report !== undefined && { report }),
+    ...(label !== undefined && { label }),
+    ...(summary.error && { error: summary.error }),
+    ...(reason !== undefined && { reason }),
+  };
+}
 
-  function makeReport(failure: BackupError | undefined): BackupReport {
-    const end = { outcome: outcomeOf(failure), exitStatus: failure?.exitStatus ?? 0, slot, error: failure };
-    return record.report(parts.source, parts.version, end, parts.redact);
-  }
+function reportOf(
+  { source, version, redact }: NightlyBackupParts,
+  { slot }: JobContext,
+  record: RunRecord,
+  error: BackupError | undefined,
+) {
+  return record.report(source, version, { outcome: outcomeOf(error), exitStatus: error?.exitStatus ?? 0, slot, error }, redact);
 }
 
 function outcomeOf(error: BackupError | undefined): BackupReport['outcome'] {

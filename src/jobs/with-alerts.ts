@@ -1,0 +1,138 @@
+import { randomUUID } from 'node:crypto';
+import { BackupError, toBackupError } from '../errors.ts';
+import { withTail } from '../log.ts';
+import type { Problem, ProblemKind } from '../notify/alert.ts';
+import type { Alerts, Seen } from '../notify/alerts.ts';
+import { errorReport } from '../report/backup-report.ts';
+import type { PingEvent, Pinger } from '../notify/ping.ts';
+import type { JobContext, JobOutcome } from './job.ts';
+
+export interface AlertingParts {
+  /** Configured name of the source. */
+  readonly source: string;
+  readonly alerts: Alerts;
+  /** The dead man's switch of this job. */
+  readonly pinger?: Pinger;
+  /** Replaces every secret in a text. */
+  readonly redact: (text: string) => string;
+}
+
+interface AnyJob<O extends JobOutcome> {
+  readonly name: string;
+  run(context: JobContext): Promise<O>;
+}
+
+/** Lines of the log that a ping of a failure carries. */
+const TAIL_LINES = 50;
+/** What a run that made a backup, or a drill that proved one, puts an end to. */
+const OVER: readonly ProblemKind[] = ['failure', 'incomplete', 'inconclusive', 'missed', 'stall'];
+
+/**
+ * `job`, with people told how it goes: the dead man's switch at its start and end, an alert when it fails and when it is
+ * well again. The job knows nothing of it, and its outcome is what it was: no delivery fails or holds up a run for longer
+ * than its time-out. A run that was stopped is no failure: it is noted at the switch, which raises the alarm if no other
+ * run follows.
+ */
+export function withAlerts<O extends JobOutcome>(job: AnyJob<O>, parts: AlertingParts): AnyJob<O> {
+  const { alerts, pinger, redact } = parts;
+  const tellEnd = async (context: JobContext, started: Promise<void>, run: string, outcome: JobOutcome, tail: string) => {
+    // Its end must not be overtaken by its start.
+    await started;
+    const { exitStatus } = outcome;
+    const event = pingEventOf(outcome, context);
+    const body = event === 'success' ? '' : `${redact(errorText(outcome))}\n${redact(tail)}`;
+    await Promise.all([
+      pinger && alerts.ping(pinger, { event, run, body, exitStatus }, context),
+      alerts.tell(seenIn(outcome, parts.source, job.name, context), context),
+    ]);
+  };
+  return {
+    name: job.name,
+    async run(context) {
+      const run = randomUUID();
+      const { log, tail } = withTail(context.log, TAIL_LINES);
+      const started = pinger ? alerts.ping(pinger, { event: 'start', run }, context) : Promise.resolve();
+      try {
+        const outcome = await job.run({ ...context, log });
+        await tellEnd(context, started, run, outcome, tail());
+        return outcome;
+      } catch (thrown) {
+        const error = toBackupError(thrown);
+        await tellEnd(
+          context,
+          started,
+          run,
+          { outcome: 'failure', exitStatus: error.exitStatus, error: errorReport(error) },
+          tail(),
+        );
+        throw thrown;
+      }
+    },
+  };
+}
+
+/** Another run is at work: who started this one by hand is told on the spot, a schedule has missed a slot. */
+const isLockedOut = ({ error }: JobOutcome): boolean => error?.code === 'LOCKED';
+
+/** Why a run was stopped, if nobody wanted it. */
+function stallOf({ reason }: AbortSignal): BackupError | undefined {
+  return reason instanceof BackupError && reason.code === 'STALLED' ? reason : undefined;
+}
+
+function pingEventOf(outcome: JobOutcome, { slot, signal }: JobContext): PingEvent {
+  if (outcome.outcome === 'success') return 'success';
+  if (outcome.outcome === 'aborted') return stallOf(signal) ? 'failure' : 'log';
+  if (isLockedOut(outcome) && slot === undefined) return 'log';
+  return 'failure';
+}
+
+/** Its own failure, or that of its entry in the ledger. */
+function errorOf({ error, evidence }: JobOutcome): JobOutcome['error'] {
+  return error ?? evidence?.error;
+}
+
+function errorText(outcome: JobOutcome): string {
+  const { message, hint } = errorOf(outcome) ?? { message: 'see the log' };
+  return `${outcome.outcome}: ${message}${hint === undefined ? '' : `\nWhat to do: ${hint}`}`;
+}
+
+/** A slot that no run was started for. */
+export function lostSlot(source: string, job: string, slot: Date, why: string): Seen {
+  return { raise: [{ source, job, kind: 'missed', summary: `the run of ${slot.toISOString()} was missed: ${why}` }] };
+}
+
+/** What an outcome says of the problems that there can be. */
+function seenIn(outcome: JobOutcome, source: string, job: string, { slot, signal }: JobContext): Seen {
+  const key = (kind: ProblemKind) => ({ source, job, kind });
+  const seen: { raise: Problem[]; clear: ReturnType<typeof key>[] } = { raise: [], clear: [] };
+  const { report, label, violations } = outcome;
+  const error = errorOf(outcome);
+  const facts = {
+    ...(label !== undefined && { label }),
+    ...(report !== undefined && { report }),
+    ...(error && { code: error.code }),
+  };
+  const raise = (kind: ProblemKind, summary: string) =>
+    seen.raise.push({ ...key(kind), summary, ...(error?.hint !== undefined && { hint: error.hint }), facts });
+  const summary = error?.message ?? `it ended with ${outcome.outcome}`;
+
+  if (outcome.outcome === 'success') seen.clear.push(...OVER.map(key));
+  else if (outcome.outcome === 'aborted') {
+    const stall = stallOf(signal);
+    if (stall) raise('stall', stall.message);
+  } else if (isLockedOut(outcome)) {
+    if (slot !== undefined) raise('missed', `the run of ${slot.toISOString()} was missed: ${summary}`);
+  } else {
+    raise(outcome.outcome, summary);
+    // It is there, though not all of it.
+    if (outcome.outcome !== 'failure') seen.clear.push(...OVER.filter((kind) => kind !== outcome.outcome).map(key));
+  }
+  if (violations) {
+    for (const kind of ['rpo', 'rto'] as const) {
+      const violation = violations.find(({ objective }) => objective === kind);
+      if (violation) raise(kind, violation.message);
+      else seen.clear.push(key(kind));
+    }
+  }
+  return seen;
+}

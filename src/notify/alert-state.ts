@@ -1,0 +1,119 @@
+import { severityOf, type Alert, type Problem, type ProblemKey } from './alert.ts';
+
+/** What came up and was told, as it is kept between runs. Times are ISO 8601, UTC. */
+export interface AlertState {
+  readonly version: 1;
+  readonly problems: readonly StandingProblem[];
+  /** Channels that did not take what they were last given. */
+  readonly undelivered: readonly Undelivered[];
+}
+
+export interface StandingProblem extends Problem {
+  readonly since: string;
+  /** When it was last seen. */
+  readonly seen: string;
+  readonly times: number;
+  /** Since when it is over; it stays here until every channel knows. */
+  readonly over?: string;
+  /** By channel: when it was last told of the problem or, when that is over, of the recovery. */
+  readonly told: Readonly<Record<string, string>>;
+}
+
+export interface Undelivered {
+  readonly channel: string;
+  readonly since: string;
+  readonly attempts: number;
+  readonly message: string;
+}
+
+export interface Delivery {
+  readonly channel: string;
+  readonly alert: Alert;
+}
+
+export const NOTHING: AlertState = { version: 1, problems: [], undelivered: [] };
+
+const isSame = (a: ProblemKey, b: ProblemKey): boolean => a.source === b.source && a.job === b.job && a.kind === b.kind;
+
+/** `problem` was seen. One that stood already is counted; one that was over comes up anew. */
+export function raise(state: AlertState, problem: Problem, now: Date): AlertState {
+  const at = now.toISOString();
+  const standing = state.problems.find((each) => isSame(each, problem));
+  const others = state.problems.filter((each) => each !== standing);
+  const goesOn = standing !== undefined && standing.over === undefined;
+  const next: StandingProblem = goesOn
+    ? { ...problem, since: standing.since, seen: at, times: standing.times + 1, told: standing.told }
+    : { ...problem, since: at, seen: at, times: 1, told: {} };
+  return { ...state, problems: [...others, next] };
+}
+
+/** What `key` names was looked at and is well. Nothing happens unless it was a problem. */
+export function clear(state: AlertState, key: ProblemKey, now: Date): AlertState {
+  return {
+    ...state,
+    problems: state.problems.map((each) =>
+      isSame(each, key) && each.over === undefined ? { ...each, over: now.toISOString(), told: {} } : each,
+    ),
+  };
+}
+
+/**
+ * Who has to be told what: of a problem once, again only when it was seen again after `repeatMs`; of its end once. What a
+ * channel did not take stays due.
+ */
+export function due(state: AlertState, channels: readonly string[], now: Date, repeatMs: number): Delivery[] {
+  return state.problems.flatMap((problem) =>
+    channels.filter((channel) => isDue(problem, channel, now, repeatMs)).map((channel) => ({ channel, alert: alertOf(problem) })),
+  );
+}
+
+function isDue(problem: StandingProblem, channel: string, now: Date, repeatMs: number): boolean {
+  const told = problem.told[channel];
+  if (told === undefined) return true;
+  if (problem.over !== undefined) return false;
+  const since = now.getTime() - Date.parse(told);
+  // A clock that was set back must not silence a problem.
+  return since < 0 || (since >= repeatMs && problem.seen > told);
+}
+
+function alertOf({ over, told: _told, seen, ...problem }: StandingProblem): Alert {
+  const status = over === undefined ? 'problem' : 'recovery';
+  const at = over ?? seen;
+  const id = [problem.source, problem.job, problem.kind, problem.since, status, at].map(encodeURIComponent).join('/');
+  return { ...problem, status, id, at, severity: severityOf(problem.kind) };
+}
+
+/** A channel took `delivery`. */
+export function delivered(state: AlertState, { channel, alert }: Delivery, now: Date): AlertState {
+  return {
+    ...reached(state, channel),
+    problems: state.problems.map((each) =>
+      isSame(each, alert) && (each.over === undefined) === (alert.status === 'problem')
+        ? { ...each, told: { ...each.told, [channel]: now.toISOString() } }
+        : each,
+    ),
+  };
+}
+
+/** A channel did not take what it was given. */
+export function failed(state: AlertState, channel: string, message: string, now: Date): AlertState {
+  const before = state.undelivered.find((each) => each.channel === channel);
+  const next = { channel, since: before?.since ?? now.toISOString(), attempts: (before?.attempts ?? 0) + 1, message };
+  return { ...state, undelivered: [...state.undelivered.filter((each) => each !== before), next] };
+}
+
+/** A channel took something that is no alert: a ping. */
+export function reached(state: AlertState, channel: string): AlertState {
+  return { ...state, undelivered: state.undelivered.filter((each) => each.channel !== channel) };
+}
+
+/** Without what is over and known to all of `channels`, and what was said of others. */
+export function tidied(state: AlertState, channels: readonly string[], pings: readonly string[]): AlertState {
+  return {
+    ...state,
+    problems: state.problems.filter(
+      ({ over, told }) => over === undefined || channels.some((channel) => told[channel] === undefined),
+    ),
+    undelivered: state.undelivered.filter(({ channel }) => channels.includes(channel) || pings.includes(channel)),
+  };
+}
