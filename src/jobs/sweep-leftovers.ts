@@ -1,6 +1,7 @@
 import { findSideFilesWithoutDump } from '../catalog/leftovers.ts';
 import { FULL, labelOf } from '../catalog/names.ts';
 import { toBackupError, type BackupError } from '../errors.ts';
+import { HEADS } from '../report/ledger-heads.ts';
 import type { ReportPlace } from '../report/report-file.ts';
 import type { Storage } from '../storage/storage.ts';
 
@@ -67,6 +68,7 @@ export async function sweepLeftovers(options: SweepOptions, signal: AbortSignal)
     // No label of another source begins like ours: an underscore in its name would be percent-encoded.
     await sweep(target, target === locked ? FULL : FULL + labelOf(source, started).slice(0, -STAMP_LENGTH), started);
     await sweep(target, PROBE, target === locked ? started : longAgo);
+    await sweep(target, HEADS, target === locked ? started : longAgo);
   }
   // Of the places of reports only those that are known to answer: the others only cost time.
   for (const { storage, prefix, underLock } of reports) {

@@ -23,7 +23,8 @@ export async function storeHead(
   const results = await Promise.all(
     targets.map(async (target) => {
       try {
-        await target.put(key, bytesContent(head.bytes), signal);
+        // Once more: what sweeps leftovers of killed runs may have taken the temporary file.
+        await target.put(key, bytesContent(head.bytes), signal).catch(() => target.put(key, bytesContent(head.bytes), signal));
         return [];
       } catch (error) {
         return [{ target: target.name, error: toBackupError(error) }];

@@ -84,7 +84,7 @@ async function logged({ lines, process: child, errors }: Daemon, message: string
 }
 
 async function reports(): Promise<Record<string, unknown>[]> {
-  const names = (await readdir(join(folder, 'logs'))).sort();
+  const names = (await readdir(join(folder, 'logs'))).filter((name) => name.includes('_report_')).sort();
   return Promise.all(names.map(async (name) => JSON.parse(await readFile(join(folder, 'logs', name), 'utf8'))));
 }
 
@@ -128,7 +128,12 @@ async function expectNothingLeft(): Promise<void> {
   expect(await programs()).toEqual([]);
   expect(await untilNone(otherBackends)).toEqual([]);
   const files = await readdir(folder, { recursive: true });
-  expect(files.filter((name) => !/^(full|logs)$|^logs\/backup_report_[^/]*\.json$/.test(name))).toEqual([]);
+  expect(
+    files.filter(
+      (name) =>
+        !/^(full|logs|ledger)$|^logs\/(backup_report_[^/]*\.json|ledger\.(jsonl|lock))$|^ledger\/\d{10}\.json$/.test(name),
+    ),
+  ).toEqual([]);
 }
 
 describe('The daemon', () => {
