@@ -143,7 +143,10 @@ describe('The daemon', () => {
     expect(scheduled).toMatchObject({
       source: 'postgres',
       targets: ['local'],
-      jobs: [{ job: 'nightly-backup', schedule: EVERY_SECOND, timeZone: 'UTC', next: expect.stringMatching(/\.000Z$/) }],
+      jobs: expect.arrayContaining([
+        { job: 'nightly-backup', schedule: EVERY_SECOND, timeZone: 'UTC', next: expect.stringMatching(/\.000Z$/) },
+        expect.objectContaining({ job: 'weekly-cleanup', schedule: '0 3 * * 0' }),
+      ]),
     });
     expect(await logged(daemon, /^backup ended/)).toMatchObject({ outcome: 'success', job: 'nightly-backup' });
     // One line for each phase and one for the whole.
