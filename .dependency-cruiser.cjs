@@ -105,6 +105,7 @@ module.exports = {
       'node_modules/(@types/)?node-cron/',
       '^src/scheduler\\.ts$',
     ),
+    only('nodemailer-only-in-mail', 'Everything else sees a Notifier.', 'node_modules/nodemailer/', '^src/notify/mail\\.ts$'),
     only(
       'convict-only-in-config',
       'Everything else is handed its settings.',

@@ -1,0 +1,110 @@
+import { execFile } from 'node:child_process';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import { systemClock } from '../../../src/clock.ts';
+import type { JobOutcome } from '../../../src/jobs/job.ts';
+import { withAlerts } from '../../../src/jobs/with-alerts.ts';
+import { createLog } from '../../../src/log.ts';
+import { createAlertStore } from '../../../src/notify/alert-store.ts';
+import { createAlerts } from '../../../src/notify/alerts.ts';
+import { createPinger } from '../../../src/notify/ping.ts';
+import { createWebhook } from '../../../src/notify/webhook.ts';
+import { createDiskStorage } from '../../../src/storage/disk.ts';
+import { startReceiver, type Receiver } from '../../support/receiver.ts';
+
+let receiver: Receiver;
+let folder: string;
+
+beforeEach(async () => {
+  receiver = await startReceiver();
+  folder = await mkdtemp(join(tmpdir(), 'alerts-test-'));
+});
+afterEach(async () => {
+  await receiver.stop();
+  await rm(folder, { recursive: true });
+});
+
+/** As after a restart: nothing is remembered but what is on disk. */
+async function run(outcome: JobOutcome | Error): Promise<JobOutcome> {
+  const storage = createDiskStorage({ name: 'reports', root: folder });
+  const alerts = createAlerts({
+    notifiers: [createWebhook({ url: `${receiver.url}/hook`, secret: 'key', clock: systemClock })],
+    ...{ pings: ['ping'], store: createAlertStore([{ storage, prefix: '' }]), repeatMs: 3_600_000, timeoutMs: 500 },
+    redact: (text) => text.replaceAll('hunter2', '***'),
+  });
+  const job = {
+    name: 'nightly-backup',
+    run: async ({ log }: { log: ReturnType<typeof createLog> }) => {
+      log.child({ phase: 'dump' }).warn('the line of hunter2');
+      if (outcome instanceof Error) throw outcome;
+      return outcome;
+    },
+  };
+  const pinger = createPinger({ name: 'ping', url: `${receiver.url}/ping`, exitStatus: false });
+  const redact = (text: string) => text.replaceAll('hunter2', '***');
+  const log = createLog('info', { destination: { write: () => undefined } });
+  return withAlerts(job, { source: 'shop', alerts, pinger, redact }).run({
+    signal: new AbortController().signal,
+    log,
+    clock: systemClock,
+  });
+}
+
+const success: JobOutcome = { outcome: 'success', exitStatus: 0 };
+const failure: JobOutcome = { outcome: 'failure', exitStatus: 20, error: { code: 'STORAGE_FULL', message: 'full: hunter2' } };
+const heard = () => receiver.requests.map(({ path }) => path.replace(/\?.*/, ''));
+
+test('A failure is told once over restarts, its end once, and the switch hears of every run', async () => {
+  expect(await run(failure)).toEqual(failure);
+  await run(failure);
+  await run(success);
+  await run(success);
+  expect(heard().filter((path) => path !== '/hook')).toEqual([
+    '/ping/start',
+    '/ping/fail',
+    '/ping/start',
+    '/ping/fail',
+    '/ping/start',
+    '/ping',
+    '/ping/start',
+    '/ping',
+  ]);
+  const alerts = receiver.requests.filter(({ path }) => path === '/hook').map(({ body }) => JSON.parse(body));
+  expect(alerts.map(({ status, summary, times }) => [status, summary, times])).toEqual([
+    ['problem', 'full: ***', 1],
+    ['recovery', 'full: ***', 2],
+  ]);
+  const tail = receiver.requests.find(({ path }) => path.startsWith('/ping/fail'))!.body;
+  expect(tail).toContain('the line of ***');
+});
+
+test('A job that breaks is told, and still breaks', async () => {
+  await expect(run(new Error('a defect'))).rejects.toThrow('a defect');
+  expect(heard().sort()).toEqual(['/hook', '/ping/fail', '/ping/start']);
+});
+
+test('A run is what it was when nobody takes anything, and what was not taken is kept and comes later', async () => {
+  receiver.answer = () => 'hang';
+  expect(await run(failure)).toEqual(failure);
+  const kept = JSON.parse(await readFile(join(folder, 'alert_state.json'), 'utf8'));
+  expect(kept.undelivered.map(({ channel }: { channel: string }) => channel).sort()).toEqual(['ping', 'webhook']);
+  receiver.requests.length = 0;
+  receiver.answer = () => ({ status: 200 });
+  await run(success);
+  expect(JSON.parse(receiver.requests.find(({ path }) => path === '/hook')!.body)).toMatchObject({ status: 'recovery' });
+  expect(JSON.parse(await readFile(join(folder, 'alert_state.json'), 'utf8'))).toMatchObject({ problems: [], undelivered: [] });
+});
+
+test('The signature can be checked as docs/alerts.md says', async () => {
+  await run(failure);
+  const { headers, body } = receiver.requests.find(({ path }) => path === '/hook')!;
+  await writeFile(join(folder, 'body.json'), body);
+  const text = await readFile(new URL('../../../docs/alerts.md', import.meta.url), 'utf8');
+  const script = /```sh\n(.*?)```/s.exec(text)![1]!;
+  const env = { PATH: '/usr/bin:/bin', TIMESTAMP: String(headers['x-backup-timestamp']), SECRET: 'key' };
+  const { stdout } = await promisify(execFile)('sh', ['-c', script], { cwd: folder, env });
+  expect(headers['x-backup-signature']).toBe(`sha256=${stdout.trim()}`);
+});
