@@ -1,3 +1,4 @@
+import { basename, dirname } from 'node:path';
 import type { NotifyPart } from '../config/notify-part.ts';
 import type { BackupError } from '../errors.ts';
 import { systemClock } from '../clock.ts';
@@ -22,8 +23,9 @@ export async function tellOfFailedStart(
   failure: BackupError,
   { notify, source = UNKNOWN, reports, redact }: NotifyPart,
 ): Promise<void> {
-  // The folder that a whole configuration leads to as well, so that the daemon knows what to take back when it starts.
-  const places = [{ storage: createDiskStorage({ name: 'reports', root: reports, readable: true }), prefix: '' }];
+  // The folder that a whole configuration leads to as well, so that the daemon knows what to take back when it starts. It may be the first.
+  const storage = createDiskStorage({ name: 'reports', root: dirname(reports), readable: true });
+  const places = [{ storage, prefix: `${basename(reports)}/` }];
   const { alerts } = assembleAlerts(notify, { places, redact });
   const log = createLog('warn', { redact, destination: process.stderr });
   const { message, hint } = failure;

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { createServer, type AddressInfo } from 'node:net';
+import { createServer, type AddressInfo, type Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { SMTPServer, type SMTPServerOptions } from 'smtp-server';
 import { systemClock } from '../../../src/clock.ts';
@@ -342,7 +342,7 @@ describe('Mail', () => {
     await expect(withRetries(createMail(config), { ...QUICK, attempts: 1, attemptMs: 100 }).send(problem, never)).rejects.toThrow(
       'mail did not take an alert: no answer in 0.1 s',
     );
-    const [socket] = (await connected) as [import('node:net').Socket];
+    const [socket] = (await connected) as [Socket];
     // We have hung up.
     if (!socket.destroyed && !socket.readableEnded) await once(socket.resume(), 'end');
     silent.close();

@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { systemClock } from '../../../src/clock.ts';
@@ -107,4 +108,21 @@ test('The signature can be checked as docs/alerts.md says', async () => {
   const env = { PATH: '/usr/bin:/bin', TIMESTAMP: String(headers['x-backup-timestamp']), SECRET: 'key' };
   const { stdout } = await promisify(execFile)('sh', ['-c', script], { cwd: folder, env });
   expect(headers['x-backup-signature']).toBe(`sha256=${stdout.trim()}`);
+});
+
+test('A daemon that cannot start tells it once, however often it is started', async () => {
+  const main = fileURLToPath(new URL('../../../src/main.ts', import.meta.url));
+  const env = {
+    PATH: '/usr/bin:/bin',
+    BACKUP_DIR: folder,
+    BACKUP_WEBHOOK_URL: `${receiver.url}/hook`,
+    POSTGRES_DB: 'shop',
+    BACKUP_WORKERS: 'many',
+  };
+  for (let time = 0; time < 2; time += 1) {
+    await expect(promisify(execFile)(process.execPath, [main], { env })).rejects.toMatchObject({ code: 2 });
+  }
+  expect(receiver.requests.map(({ body }) => JSON.parse(body))).toEqual([
+    expect.objectContaining({ source: 'shop', kind: 'configuration', summary: expect.stringContaining('BACKUP_WORKERS') }),
+  ]);
 });

@@ -49,7 +49,7 @@ describe('The state of alerts', () => {
     [state, said] = told(clear(state, failure, at(13)), at(13));
     expect(said).toEqual(['mail recovery 3', 'slack recovery 3']);
     expect(state.problems).toEqual([]);
-    [state, said] = told(clear(state, failure, at(14)), at(14));
+    [, said] = told(clear(state, failure, at(14)), at(14));
     expect(said).toEqual([]);
   });
 
