@@ -18,6 +18,8 @@ export interface Stage {
   readonly chosen: ChosenBackup;
   readonly server: ThrowAwayServer;
   readonly programs: ClientPrograms;
+  /** For each session that builds indexes. */
+  readonly maintenanceWorkMem: string;
   readonly workers: number;
   /** For temporary files; removed in the end. */
   readonly folder: string;
@@ -66,13 +68,13 @@ export async function restoreEachWay(stage: Stage, ways: readonly Way[], context
 type Done = Pick<RestoreReport, 'phases' | 'command'> & { readonly warnings: readonly string[] };
 
 async function byEngine(
-  { chosen, server, programs, workers, folder }: Stage,
+  { chosen, server, programs, workers, folder, maintenanceWorkMem }: Stage,
   database: string,
   context: RunContext,
 ): Promise<Done> {
   const source = { copies: [chosen.fetched.storage], key: chosen.backup.key, manifest: chosen.manifest };
   const input = { source, connection: server.connection, programs, temporaryFolder: folder };
-  const { phases, warnings } = await restoreBackup(input, { database, loaders: workers }, context);
+  const { phases, warnings } = await restoreBackup(input, { database, loaders: workers, maintenanceWorkMem }, context);
   return { phases, warnings };
 }
 

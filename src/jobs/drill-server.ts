@@ -3,12 +3,8 @@ import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
 import { readObject } from '../catalog/catalog.ts';
 import { SIDE } from '../catalog/names.ts';
-import type { Manifest } from '../catalog/manifest.ts';
-import type { CheckResult } from '../drill/check.ts';
-import { libpqEnvironment, withClient } from '../postgres/connection.ts';
-import { findPrograms, type ClientPrograms } from '../postgres/programs.ts';
-import { runProgram } from '../postgres/run-program.ts';
-import { startThrowAwayServer, type ThrowAwayServer } from '../postgres/throw-away-server.ts';
+import { withClient } from '../postgres/connection.ts';
+import type { ThrowAwayServer } from '../postgres/throw-away-server.ts';
 import type { ChosenBackup } from './drill-fetch.ts';
 
 const gunzipAll = promisify(gunzip);
@@ -45,31 +41,4 @@ export async function serverTrouble({
     const tail = log.trimEnd().split('\n').slice(-3).join(' | ');
     return `the throw-away server is gone (${error instanceof Error ? error.message : String(error)})${tail === '' ? '' : `; its log ends with: ${tail}`}`;
   }
-}
-
-/** Stands in until the full preflight is there: a server of the right version, with the roles of the backup as it has them. */
-export async function preflight(input: {
-  readonly manifest: Manifest;
-  readonly globals?: string;
-  readonly directories: readonly string[];
-  readonly allowed: readonly string[];
-  readonly workFolder: string;
-  readonly signal: AbortSignal;
-}): Promise<CheckResult & { readonly server?: ThrowAwayServer; readonly programs: ClientPrograms }> {
-  const serverMajor = Math.floor(input.manifest.server.versionNum / 10_000);
-  const programs = await findPrograms({ serverMajor, directories: input.directories, server: true });
-  const server = await startThrowAwayServer({
-    binDirectory: programs.directory,
-    parentFolder: input.workFolder,
-    signal: input.signal,
-  });
-  if (input.globals !== undefined) {
-    const globals = Buffer.from(input.globals);
-    const stdin = (async function* () {
-      yield globals;
-    })();
-    const env = libpqEnvironment(server.connection);
-    await runProgram(programs.path('psql'), ['-X', '-q', '-f', '-'], { env, stdin, signal: input.signal });
-  }
-  return { verdict: 'passed', findings: [], server, programs };
 }

@@ -1,6 +1,7 @@
 import { runAssertions, type AssertionsResult } from '../drill/assertions.ts';
 import type { CheckResult } from '../drill/check.ts';
 import { checkHealth } from '../drill/index-health.ts';
+import { preflight } from '../drill/preflight.ts';
 import type { PhaseName } from '../drill/verdict.ts';
 import { BackupError, toBackupError } from '../errors.ts';
 import type { ConnectionOptions } from '../postgres/connection.ts';
@@ -18,7 +19,7 @@ import type { DrillRequest, RestoreDrillParts } from './drill-parts.ts';
 import { makeEmptyCopy, ofEachWay, proveEquality, type DrillEquality } from './drill-proof.ts';
 import { DrillRecord, findingOf, worst } from './drill-record.ts';
 import { restoreEachWay, waysOf, type DrillRestore, type Restored, type Stage } from './drill-restore.ts';
-import { preflight, readGlobals } from './drill-server.ts';
+import { readGlobals } from './drill-server.ts';
 import { summarize } from './drill-summary.ts';
 import type { Job, JobContext, JobOutcome } from './job.ts';
 
@@ -117,7 +118,7 @@ async function drill(
       return;
     }
 
-    const ready = await record.phase('preflight', async (signal) => {
+    const checked = await record.phase('preflight', async (signal) => {
       const globals = await readGlobals(chosen, signal);
       const { manifest } = chosen;
       const { directories, allowed } = parts;
@@ -129,17 +130,17 @@ async function drill(
         signal,
         ...(globals !== undefined && { globals }),
       });
-      if (result.server) known.servers.push(result.server);
+      if (result.ready) known.servers.push(result.ready.server);
       return result;
     });
-    const server = ready?.server;
-    if (!server) {
+    const ready = checked?.ready;
+    if (!ready) {
       record.skip(AFTER_PREFLIGHT, 'there is no server to restore into');
       return;
     }
-    known.serverVersion = ready.programs.version;
+    known.serverVersion = ready.serverVersion;
 
-    const stage: Stage = { chosen, server, programs: ready.programs, workers: parts.workers, folder: folder.path };
+    const stage: Stage = { ...ready, chosen, workers: parts.workers, folder: folder.path };
     await prove(parts, stage, waysOf(known.trend, request.thorough ?? false), context, record, known);
   } finally {
     await record.phase('clean-up', () => cleanUp(known.servers, folder));

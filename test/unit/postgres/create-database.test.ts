@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 
-import { createDatabaseStatement } from '../../../src/restore/create-database.ts';
+import { createDatabaseStatement } from '../../../src/postgres/create-database.ts';
 import { sampleManifest } from '../../support/sample-manifest.ts';
 
 const libc = sampleManifest().database;
