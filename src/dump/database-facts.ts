@@ -1,12 +1,54 @@
 import type { Client } from 'pg';
 import type { Requirements } from '../catalog/manifest.ts';
 
+/** What is owned and granted, beside classes of objects that only a superuser makes. */
+const OWNED = [
+  ['pg_class', 'relowner', 'relacl'],
+  ['pg_proc', 'proowner', 'proacl'],
+  ['pg_type', 'typowner', 'typacl'],
+  ['pg_namespace', 'nspowner', 'nspacl'],
+  ['pg_language', 'lanowner', 'lanacl'],
+  ['pg_foreign_data_wrapper', 'fdwowner', 'fdwacl'],
+  ['pg_foreign_server', 'srvowner', 'srvacl'],
+  ['pg_largeobject_metadata', 'lomowner', 'lomacl'],
+  ['pg_operator', 'oprowner'],
+  ['pg_opclass', 'opcowner'],
+  ['pg_opfamily', 'opfowner'],
+  ['pg_collation', 'collowner'],
+  ['pg_conversion', 'conowner'],
+  ['pg_statistic_ext', 'stxowner'],
+  ['pg_ts_config', 'cfgowner'],
+  ['pg_ts_dict', 'dictowner'],
+  ['pg_event_trigger', 'evtowner'],
+  ['pg_publication', 'pubowner'],
+] as const;
+
+const LISTED: Readonly<Record<string, string>> = {
+  pg_class: ` AND o.relkind NOT IN ('t', 'i', 'I')`,
+  pg_type: ` AND o.typrelid = 0 AND o.typcategory <> 'A' AND o.typtype <> 'm'`,
+};
+
+// The bootstrap superuser (oid 10) has no entries in pg_shdepend: those would be everywhere. What initdb has made (oids below
+// 16384) and members of extensions are not in a dump; indexes, TOAST tables, the types of rows and of arrays go with others.
+const BOOTSTRAP_IS_NAMED = `(${[
+  ...OWNED.map(
+    ([catalog, owner, acl]) => `EXISTS (
+      SELECT FROM ${catalog} o
+       WHERE (o.oid >= 16384 AND o.${owner} = 10${LISTED[catalog] ?? ''}
+              ${acl ? `OR EXISTS (SELECT FROM aclexplode(o.${acl}) a WHERE a.grantee = 10 AND o.${owner} <> 10 OR o.oid >= 16384 AND a.grantor = 10)` : ''})
+         AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = '${catalog}'::regclass AND d.objid = o.oid AND d.deptype = 'e'))`,
+  ),
+  'EXISTS (SELECT FROM pg_default_acl WHERE defaclrole = 10 OR EXISTS (SELECT FROM aclexplode(defaclacl) a WHERE 10 IN (a.grantee, a.grantor)))',
+  'EXISTS (SELECT FROM pg_policy WHERE 10 = ANY (polroles))',
+  'EXISTS (SELECT FROM pg_user_mappings WHERE umuser = 10)',
+  'EXISTS (SELECT FROM pg_subscription WHERE subowner = 10 AND subdbid = (SELECT oid FROM pg_database WHERE datname = current_database()))',
+].join(' OR ')})`;
+
 /** Roles, tablespaces and extensions that the database's objects refer to. */
 export async function readRequirements(client: Client): Promise<Requirements> {
-  // The bootstrap superuser (oid 10) owns things without an entry in pg_shdepend: its entries would be everywhere.
   const roles = await client.query<{ name: string }>(`
     SELECT rolname AS name FROM pg_roles r
-     WHERE rolname !~ '^pg_' AND (r.oid = 10 OR r.oid = (SELECT datdba FROM pg_database WHERE datname = current_database())
+     WHERE rolname !~ '^pg_' AND ((r.oid = 10 AND ${BOOTSTRAP_IS_NAMED}) OR r.oid = (SELECT datdba FROM pg_database WHERE datname = current_database())
         OR EXISTS (SELECT FROM pg_shdepend s WHERE s.refclassid = 'pg_authid'::regclass AND s.refobjid = r.oid
                      AND s.dbid = (SELECT oid FROM pg_database WHERE datname = current_database())))
      ORDER BY 1`);

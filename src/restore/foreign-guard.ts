@@ -1,3 +1,5 @@
+import { SqlQuotes } from './sql-quotes.ts';
+
 /** psql goes to another database. COPY never writes a backslash and a `c` at the start of a row, so this counts within its rows too. */
 const CONNECT = /[ \t]*\\c(?:onnect)?(?=\s|$)/iy;
 /** What makes, drops or changes a database, and the line that every script of pg_dumpall begins with. */
@@ -20,16 +22,22 @@ export async function* guardScript(
   // The rest of a line whose beginning was handed on already.
   let inLine = false;
   let inCopy = false;
+  const quotes = new SqlQuotes();
 
   function look(piece: Buffer): void {
     // One character a byte: the marks are ASCII, and their bytes mean nothing else in any encoding of a dump.
     const text = piece.toString('latin1');
     let from = inLine ? nextLine(text, 0) : 0;
+    if (inLine && !inCopy) quotes.take(text.slice(0, from));
     for (; from < text.length; from = nextLine(text, from)) {
       if (matches(CONNECT, text, from)) throw refuse(firstLine(text, from));
       if (inCopy) inCopy = !matches(COPY_END, text, from);
       else if (matches(OTHER_DATABASE, text, from)) throw refuse(firstLine(text, from));
-      else inCopy = matches(COPY_BEGIN, text, from);
+      else {
+        // Within a quoted text it is no COPY, and what follows no rows.
+        inCopy = !quotes.within && matches(COPY_BEGIN, text, from);
+        if (!inCopy) quotes.take(text.slice(from, nextLine(text, from)));
+      }
     }
     inLine = !text.endsWith('\n');
   }

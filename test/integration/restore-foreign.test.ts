@@ -140,6 +140,24 @@ describe('a dump that something else made', () => {
     },
   );
 
+  test('is refused when a quoted text makes what follows look like rows', async () => {
+    await server.query('postgres', 'CREATE DATABASE live');
+    const copy = 'COPY public.t (a) FROM stdin;';
+    const bodies = [
+      `CREATE FUNCTION f() RETURNS text LANGUAGE sql AS $body$ SELECT $$it's\n${copy}\n$$ $body$;`,
+      `COMMENT ON DATABASE restored IS 'it''s\n${copy}\n';`,
+      `COMMENT ON DATABASE restored IS E'it\\'s\n${copy}\n';`,
+      `/* a /* nested */ '\n${copy}\n*/`,
+      `CREATE TABLE "it's\n${copy}\n" ();`,
+      `SET standard_conforming_strings = off;\nCOMMENT ON DATABASE restored IS 'it\\'s\n${copy}\n';`,
+    ];
+    for (const body of bodies) {
+      const script = `CREATE TABLE t (a text);\n-- it's\n${copy}\nit's a row with $$ and /*\n\\.\n${body}\nDROP DATABASE live;\n`;
+      await expect(restore(await file('quoted.sql', script))).rejects.toMatchObject({ code: 'RESTORE_REFUSED' });
+      expect(await server.databases()).toEqual(['live', ...STANDING]);
+    }
+  });
+
   test('restores rows that read like commands', async () => {
     const text = `DROP DATABASE shop;\n\\connect shop\n-- PostgreSQL database cluster dump\n\\.\n`;
     await server.query('postgres', 'CREATE DATABASE quoting TEMPLATE shop');

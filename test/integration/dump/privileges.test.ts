@@ -87,6 +87,26 @@ describe('a role with the documented privileges', () => {
   });
 });
 
+describe('the roles that a restore needs', () => {
+  test('are those that own or were granted something; the bootstrap superuser is one only then', async () => {
+    await server.sql('postgres', 'CREATE ROLE tenant LOGIN');
+    await server.sql('postgres', 'CREATE DATABASE rented OWNER tenant');
+    await server.sql(
+      'rented',
+      `CREATE EXTENSION citext; SET ROLE tenant; CREATE SCHEMA own; CREATE TYPE own.mood AS ENUM ('sad');
+       CREATE TABLE own.t (id serial PRIMARY KEY, c public.citext, m own.mood[]); CREATE VIEW own.v AS SELECT * FROM own.t`,
+    );
+    const rolesOf = async (): Promise<readonly string[]> =>
+      await withDump(server, server.database('rented'), {}, ({ result }) => Promise.resolve(result.requires.roles));
+    const superuser = server.connection.user;
+    expect(await rolesOf()).toEqual(['tenant']);
+    await server.sql('rented', `GRANT SELECT ON own.v TO "${superuser}"`);
+    expect(await rolesOf()).toEqual(['tenant', superuser]);
+    await server.sql('rented', `REVOKE SELECT ON own.v FROM "${superuser}"; ALTER VIEW own.v OWNER TO "${superuser}"`);
+    expect(await rolesOf()).toEqual(['tenant', superuser]);
+  });
+});
+
 describe('a role that may not read a table', () => {
   test('is refused, with the names of the tables, before anything is written', async () => {
     await server.sql('postgres', 'CREATE ROLE blind LOGIN');
