@@ -58,7 +58,10 @@ const table = object(
     bytes: { ...bytes, description: 'Bytes of COPY text.' },
     digest: { type: 'string', pattern: '^[0-9a-f]{32}$', description: 'Sum, modulo 2^128, of MurmurHash3_x64_128 of each row.' },
   },
-  { loadInto: { ...object(tableName), description: 'The partitioned table that the rows are loaded through.' } },
+  {
+    loadInto: { ...object(tableName), description: 'The partitioned table that the rows are loaded through.' },
+    partitionOf: { ...object(tableName), description: 'The root of the partitioned table that it is a partition of.' },
+  },
 );
 
 const member = object(

@@ -98,6 +98,8 @@ export interface TableEntry {
   readonly columns: readonly string[];
   /** The partitioned table that the rows are loaded through, when not into the table itself. */
   readonly loadInto?: { readonly schema: string; readonly name: string };
+  /** The root of the partitioned table that it is a partition of, at whatever depth. */
+  readonly partitionOf?: { readonly schema: string; readonly name: string };
   readonly rows: number;
   /** Bytes of COPY text. */
   readonly bytes: number;

@@ -205,8 +205,8 @@ async function copyRows(
 }
 
 function tableEntry(table: Leader['tables'][number], tally: { rows: number; bytes: number; digest: string }): TableEntry {
-  const { schema, name, columns, loadInto } = table;
-  return { schema, name, columns, ...(loadInto ? { loadInto } : {}), ...tally };
+  const { schema, name, columns, loadInto, partitionOf } = table;
+  return { schema, name, columns, ...(loadInto ? { loadInto } : {}), ...(partitionOf ? { partitionOf } : {}), ...tally };
 }
 
 function aborted(signal: AbortSignal): BackupError {

@@ -17,6 +17,8 @@ export interface SourceTable {
   readonly header: Buffer;
   /** The root to load through: a hash partition on an enum key may be another partition after a restore. */
   readonly loadInto?: { readonly schema: string; readonly name: string };
+  /** The root of the partitioned table that it is a part of. */
+  readonly partitionOf?: { readonly schema: string; readonly name: string };
   /** Bytes of the main fork and, with TOAST, of all rows. */
   readonly heapBytes: number;
   readonly totalBytes: number;
@@ -37,6 +39,9 @@ SELECT c.oid, n.nspname AS schema, c.relname AS name,
        convert_to(format('COPY %I.%I %s FROM stdin;', coalesce(rn.nspname, n.nspname), coalesce(r.relname, c.relname), a.sql_columns) || E'\\n',
                   getdatabaseencoding()) AS header,
        CASE WHEN r.oid IS NOT NULL THEN json_build_object('schema', rn.nspname, 'name', r.relname) END AS "loadInto",
+       CASE WHEN c.relispartition THEN (
+            SELECT json_build_object('schema', pn.nspname, 'name', p.relname) FROM pg_class p JOIN pg_namespace pn ON pn.oid = p.relnamespace
+             WHERE p.oid = pg_partition_root(c.oid) AND ($1 OR NOT (pn.nspname || p.relname) ~ '[^\\x01-\\x7f]')) END AS "partitionOf",
        coalesce(pg_relation_size(c.oid), 0)::float8 AS "heapBytes",
        coalesce(pg_relation_size(c.oid) + coalesce(pg_relation_size(nullif(c.reltoastrelid, 0)), 0), 0)::float8 AS "totalBytes",
        coalesce(am.amname = 'heap', false) AS heap, c.relpersistence = 'u' AS unlogged,
@@ -66,10 +71,14 @@ SELECT c.oid, n.nspname AS schema, c.relname AS name,
  * other than UTF8, see {@link excludePatterns}), tables with non-ASCII names are left to `pg_dump`.
  */
 export async function readTables(client: Client, namesInAnyLanguage: boolean): Promise<SourceTable[]> {
-  const { rows } = await client.query<SourceTable & { loadInto: SourceTable['loadInto'] | null }>(SELECT_TABLES, [
-    namesInAnyLanguage,
-  ]);
-  return rows.map(({ loadInto, ...table }) => (loadInto ? { ...table, loadInto } : table));
+  type Row = Omit<SourceTable, 'loadInto' | 'partitionOf'> &
+    Record<'loadInto' | 'partitionOf', SourceTable['partitionOf'] | null>;
+  const { rows } = await client.query<Row>(SELECT_TABLES, [namesInAnyLanguage]);
+  return rows.map(({ loadInto, partitionOf, ...table }) => ({
+    ...table,
+    ...(loadInto ? { loadInto } : {}),
+    ...(partitionOf ? { partitionOf } : {}),
+  }));
 }
 
 /** Whether every name can be passed to `pg_dump` as a pattern: UTF8, or one byte a character. */

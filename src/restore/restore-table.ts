@@ -1,6 +1,6 @@
 import type { Client } from 'pg';
 import type { Manifest } from '../catalog/manifest.ts';
-import { BackupError } from '../errors.ts';
+import { BackupError, toBackupError } from '../errors.ts';
 import { quoteIdentifier, type ConnectionOptions } from '../postgres/connection.ts';
 import { runProgram } from '../postgres/run-program.ts';
 import { copyRun, copyStatement, type CopyTarget } from './copy-run.ts';
@@ -42,9 +42,10 @@ export async function restoreTable(
   const warnings: string[] = [];
   const reader = createMemberReader(source);
 
+  const partitioned = tables.size > 1 || [...tables].some((at) => manifest.tables[at]?.name !== options.table.name);
   const made = await phases.run(
     'preflight',
-    async () => await withSession(connection, (client) => prepare(client, options, into)),
+    async () => await withSession(connection, (client) => prepare(client, options, into, partitioned)),
   );
   // Only what this run made may be dropped again; somebody else may make the table meanwhile.
   let ours = made === 'like-present';
@@ -72,20 +73,34 @@ export async function restoreTable(
       warnings: [...warnings, ...reader.warnings],
     };
   } catch (error) {
-    if (ours)
-      await withSession(connection, (client) => client.query(`DROP TABLE IF EXISTS ${sqlName(into)}`)).catch(() => undefined);
-    throw error;
+    throw ours ? await dropMade(connection, into, error) : error;
   }
 }
 
-/**
- * The entry of the table, as a set of one index. A partitioned table has no rows of its own, and a manifest does not say which
- * partitions it has in all: to load some and call it the table would be a lie.
- */
+/** Drops the table that this run made; the error to throw says so when that fails. */
+async function dropMade(connection: ConnectionOptions, table: CopyTarget, cause: unknown): Promise<unknown> {
+  const drop = `DROP TABLE IF EXISTS ${sqlName(table)}`;
+  try {
+    await withSession(connection, (client) => client.query(drop));
+    return cause;
+  } catch (error) {
+    const { code, message } = toBackupError(cause);
+    const why = error instanceof Error ? error.message : String(error);
+    return new BackupError(
+      code,
+      `${message} The table ${nameOf(table)} that was made for it is still there, without rows: it could not be dropped (${why}).`,
+      { cause, hint: `Drop it yourself before you try again: ${drop};` },
+    );
+  }
+}
+
+/** The entries of the table as indexes: one, or the partitions of a partitioned one, which has no rows of its own. */
 function findTables(manifest: Manifest, { schema, name }: CopyTarget): ReadonlySet<number> {
-  const index = manifest.tables.findIndex((table) => table.schema === schema && table.name === name);
-  if (index !== -1) return new Set([index]);
-  const partition = manifest.tables.find(({ loadInto }) => loadInto?.schema === schema && loadInto.name === name);
+  const is = (table: CopyTarget | undefined): boolean => table?.schema === schema && table.name === name;
+  const found = manifest.tables.flatMap((table, index) => (is(table) || is(table.partitionOf) ? [index] : []));
+  if (found.length > 0) return new Set(found);
+  // Of a manifest that does not say which partitions there are in all; to load some and call it the table would be a lie.
+  const partition = manifest.tables.find(({ loadInto }) => is(loadInto));
   if (partition) {
     throw new BackupError(
       'RESTORE_REFUSED',
@@ -100,10 +115,7 @@ function findTables(manifest: Manifest, { schema, name }: CopyTarget): ReadonlyS
     'RESTORE_REFUSED',
     `${manifest.label} has no rows of a table ${nameOf({ schema, name })}. Nothing was changed.`,
     {
-      hint:
-        alike.length === 0
-          ? 'Give it as schema.name; rows of a partitioned table belong to its partitions.'
-          : `There are: ${alike.map(nameOf).join(', ')}.`,
+      hint: alike.length === 0 ? 'Give it as schema.name.' : `There are: ${alike.map(nameOf).join(', ')}.`,
     },
   );
 }
@@ -112,11 +124,21 @@ async function prepare(
   client: Client,
   { as, table, append }: RestoreTableOptions,
   into: CopyTarget,
+  partitioned: boolean,
 ): Promise<'existing' | 'like-present' | 'from-backup'> {
   if (await exists(client, into)) {
     const { rows } = await client.query<{ filled: boolean }>(`SELECT EXISTS (SELECT FROM ${sqlName(into)}) AS filled`);
     if (rows[0]?.filled && !append) throw hasRows(into);
     return 'existing';
+  }
+  if (!as && partitioned) {
+    throw new BackupError(
+      'RESTORE_REFUSED',
+      `${nameOf(table)} is not in the database, and a partitioned table is not made with its partitions. Nothing was changed.`,
+      {
+        hint: 'Create it with its partitions first; or restore the whole backup under another name and take the table from there.',
+      },
+    );
   }
   if (!as) return 'from-backup';
   if (!(await exists(client, table))) {

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 
+import { BackupError } from '../../src/errors.ts';
 import { openBackup, type BackupSource } from '../../src/restore/backup-source.ts';
 import type { RestoreResult } from '../../src/restore/restore.ts';
 import { restoreTable, type RestoreTableOptions } from '../../src/restore/restore-table.ts';
@@ -95,23 +96,60 @@ describe('one table', () => {
     await same(`"odd ""schema"""."Tab.le, with ""quotes"""`, 'old.t');
   });
 
-  test('that is partitioned is refused: its partitions are restored one by one, through it', async () => {
+  test('that is partitioned gets the rows of all its partitions', async () => {
+    await server.query(
+      'other',
+      `TRUNCATE keyed, events; DROP TABLE events_high; CREATE TABLE the_rest PARTITION OF events DEFAULT; CREATE SCHEMA old`,
+    );
+    expect((await restore({ table: { schema: 'public', name: 'keyed' } })).rows).toBe(1_000);
+    await same('keyed');
+    const events = { schema: 'public', name: 'events' };
+    expect((await restore({ table: events })).rows).toBe(5_000);
+    await same('events');
+    expect((await restore({ table: events, as: { schema: 'old', name: 'events' } })).rows).toBe(5_000);
+    await same('events', 'old.events');
+  });
+
+  test('that is partitioned and gone is not made', async () => {
+    await server.query('other', 'DROP TABLE events');
+    await expect(restore({ table: { schema: 'public', name: 'events' } })).rejects.toMatchObject({
+      code: 'RESTORE_REFUSED',
+      message: expect.stringContaining('partitioned'),
+    });
+  });
+
+  test('of a manifest that does not name the partitions is restored one by one, through the partitioned one', async () => {
     await server.query('other', 'TRUNCATE keyed');
     const keyed = { schema: 'public', name: 'keyed' };
-    await expect(restore({ table: keyed })).rejects.toMatchObject({
+    const tables = source.manifest.tables.map(({ partitionOf: _, ...table }) => table);
+    const older = { ...source, manifest: { ...source.manifest, tables } };
+    await expect(restore({ table: keyed }, older)).rejects.toMatchObject({
       code: 'RESTORE_REFUSED',
       hint: expect.stringMatching(/--table public\.keyed_\d+ --as public\.keyed --append/),
     });
-    const partitions = await server.query(
-      'other',
-      `SELECT relid::regclass::text AS name FROM pg_partition_tree('keyed') WHERE isleaf`,
-    );
     let rows = 0;
-    for (const { name } of partitions as { name: string }[]) {
-      rows += (await restore({ table: { schema: 'public', name }, as: keyed, append: true })).rows;
-    }
+    for (const name of ['keyed_0', 'keyed_1'])
+      rows += (await restore({ table: { schema: 'public', name }, as: keyed, append: true }, older)).rows;
     expect(rows).toBe(1_000);
     await same('keyed');
+  });
+
+  test('says that a table it made is still there when it cannot be dropped again', async () => {
+    await server.query('other', 'CREATE SCHEMA old');
+    const failing: Storage = {
+      ...store,
+      async *get() {
+        await server.query('other', 'CREATE VIEW in_the_way AS SELECT 1 AS one FROM old.orders');
+        yield Buffer.alloc(0);
+        throw new BackupError('STORAGE_FAILED', 'the storage is gone.');
+      },
+    };
+    const broken = { ...source, copies: [failing] };
+    await expect(restore({ as: { schema: 'old', name: 'orders' } }, broken)).rejects.toMatchObject({
+      message: expect.stringMatching(/old\.orders that was made for it is still there.*depend/s),
+      hint: expect.stringContaining('DROP TABLE IF EXISTS "old"."orders"'),
+    });
+    expect(await server.query('other', 'SELECT count(*)::int AS n FROM old.orders')).toEqual([{ n: 0 }]);
   });
 
   test('leaves nothing behind when a row is refused', async () => {
