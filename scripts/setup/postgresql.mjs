@@ -4,7 +4,7 @@ import { isExecutable, which } from './command.mjs';
 import { say, SetupError } from './report.mjs';
 import { installSystemPackages } from './system-packages.mjs';
 
-const PROGRAMS = ['postgres', 'initdb', 'pg_ctl', 'psql', 'pg_dump', 'pg_restore', 'pg_dumpall', 'vacuumdb'];
+const PROGRAMS = ['postgres', 'initdb', 'pg_ctl', 'psql', 'pg_dump', 'pg_restore', 'pg_dumpall'];
 
 // With these, tests play a user who has nothing of ours, and make certificates. Packages have the same names.
 const TEST_PROGRAMS = ['zstd', 'openssl'];

@@ -6,7 +6,7 @@ import { promisify } from 'node:util';
 
 import { BackupError } from '../errors.ts';
 
-const CLIENT_PROGRAMS = ['pg_dump', 'pg_restore', 'pg_dumpall', 'psql', 'vacuumdb'] as const;
+const CLIENT_PROGRAMS = ['pg_dump', 'pg_restore', 'pg_dumpall', 'psql'] as const;
 const SERVER_PROGRAMS = ['initdb', 'pg_ctl', 'postgres'] as const;
 
 export type ProgramName = (typeof CLIENT_PROGRAMS)[number] | (typeof SERVER_PROGRAMS)[number];

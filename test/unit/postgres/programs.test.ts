@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { findPrograms } from '../../../src/postgres/programs.ts';
 
 // Versions that no machine has, so that real installations do not take part.
-const CLIENT = ['pg_dump', 'pg_restore', 'pg_dumpall', 'psql', 'vacuumdb'];
+const CLIENT = ['pg_dump', 'pg_restore', 'pg_dumpall', 'psql'];
 const SERVER = ['initdb', 'pg_ctl', 'postgres'];
 let folder: string;
 
