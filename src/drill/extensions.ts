@@ -6,6 +6,12 @@ import type { Client } from './session.ts';
 
 type Extensions = Manifest['requires']['extensions'];
 
+/** Extensions that a drill cannot create although they are installed: it makes several databases. */
+const ONE_DATABASE: Readonly<Record<string, string>> = {
+  // https://github.com/citusdata/pg_cron: cron.database_name
+  pg_cron: 'it can be created in one database of a server only, and a drill compares several',
+};
+
 /**
  * Settings with which a server can create these extensions: the libraries to load at its start, as far as they are installed. What is not is
  * found by {@link checkExtensions}.
@@ -45,6 +51,13 @@ export async function checkExtensions(
     const object = `extension ${name}`;
     const available = rows.filter((row) => row.name === name);
     const standard = available[0]?.standard ?? undefined;
+    if (name in ONE_DATABASE && available.length > 0) {
+      findings.unsure.push({
+        object,
+        message: ONE_DATABASE[name]!,
+        hint: 'Restore such a backup by hand into a server that has it.',
+      });
+    }
     if (available.length === 0) {
       const message = `version ${version} is in the backup; the server programs of the drill have no ${name} at all`;
       (allows(object) ? findings.notes : findings.unsure).push({ object, message, hint: extensionHint(name, major) });

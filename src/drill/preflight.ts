@@ -90,11 +90,6 @@ async function startServer(
   const programs = await findPrograms({ serverMajor: Math.max(major, archive), directories: [binDirectory, ...directories] });
   const locales = localesOf(manifest);
   const missing = await missingLocales(locales, signal);
-  for (const name of missing)
-    findings.notes.push({
-      object: `locale ${name}`,
-      message: 'not on this machine: compiled for the drill from the sources of the C library',
-    });
   const { settings, maintenanceWorkMem } = tuneForLoading(await readMachine());
   const server = await startThrowAwayServer({
     binDirectory,
@@ -104,6 +99,11 @@ async function startServer(
     locales: missing.length > 0 ? locales : [],
     signal,
   });
+  for (const name of missing)
+    findings.notes.push({
+      object: `locale ${name}`,
+      message: 'not on this machine: compiled for the drill from the sources of the C library',
+    });
   return { server, serverVersion, programs, maintenanceWorkMem };
 }
 

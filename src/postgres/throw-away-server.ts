@@ -40,8 +40,6 @@ export interface ThrowAwayServer {
   readonly loopback?: ConnectionOptions;
   readonly dataDirectory: string;
   readonly logFile: string;
-  /** Belongs to the server's account and goes with the server: for tablespaces. */
-  readonly folder: string;
   /** Makes a folder that the server may write to, below its own. */
   makeFolder(name: string): Promise<string>;
   /** Folders of servers that were killed together with their keepers, removed at the start. */
@@ -123,7 +121,6 @@ export async function startThrowAwayServer(options: ThrowAwayServerOptions): Pro
     ...(options.listenOnLoopback === true && { loopback: { ...connection, host: '127.0.0.1', password } }),
     dataDirectory: join(folder, 'data'),
     logFile: join(folder, 'server.log'),
-    folder,
     makeFolder: async (name) => {
       const path = join(folder, name);
       await mkdir(path, { mode: 0o700 });

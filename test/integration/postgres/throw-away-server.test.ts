@@ -1,16 +1,19 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { spawn } from 'node:child_process';
-import { existsSync } from 'node:fs';
-import { chmod, mkdir, mkdtemp, readFile, readdir, rm, stat } from 'node:fs/promises';
+import { once } from 'node:events';
+import { existsSync, readdirSync } from 'node:fs';
+import { chmod, chown, mkdir, mkdtemp, readFile, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { withClient, type ConnectionOptions } from '../../../src/postgres/connection.ts';
 import { findPrograms } from '../../../src/postgres/programs.ts';
 import { startThrowAwayServer, type ThrowAwayServer } from '../../../src/postgres/throw-away-server.ts';
 import { isRunning } from '../../support/is-running.ts';
+import { processesWith } from '../../support/processes.ts';
 
 let binDirectory: string;
 let parentFolder: string;
@@ -125,6 +128,40 @@ test('an abort during the start leaves nothing', async () => {
   expect(await readdir(parentFolder)).toEqual([]);
 }, 120_000);
 
+const asRoot = process.getuid?.() === 0 ? test : test.skip;
+const WRAPPER = ['/usr/lib64', '/usr/lib', ...readdirSync('/usr/lib').map((name) => join('/usr/lib', name))].some((folder) =>
+  existsSync(join(folder, 'libnss_wrapper.so')),
+);
+
+asRoot.each([
+  ['a plain account', 65534],
+  ['a user that nobody has a name for', 54321],
+])(
+  'runs as %s',
+  async (_, uid) => {
+    const own = await mkdtemp(join(tmpdir(), 'own-'));
+    await chown(own, uid, uid);
+    const module = new URL('../../../src/postgres/throw-away-server.ts', import.meta.url).href;
+    const script = `
+      import { stat } from 'node:fs/promises';
+      import { startThrowAwayServer } from ${JSON.stringify(module)};
+      try {
+        const server = await startThrowAwayServer({ binDirectory: ${JSON.stringify(binDirectory)}, parentFolder: ${JSON.stringify(own)} });
+        console.log((await stat(server.dataDirectory)).uid);
+        await server.stop();
+      } catch (error) { console.log(error.message + ' ' + error.hint); }
+    `;
+    const args = ['--input-type=module', '--no-warnings', '-e', script];
+    const child = spawn(process.execPath, args, { uid, gid: uid, cwd: '/', env: {}, stdio: ['ignore', 'pipe', 'inherit'] });
+    const [said] = await Promise.all([text(child.stdout), once(child, 'exit')]);
+    if (uid === 54321 && !WRAPPER) expect(said).toMatch(/user 54321 has no entry .*libnss-wrapper/);
+    else expect(said.trim()).toBe(String(uid));
+    expect(await readdir(own)).toEqual([]);
+    await rm(own, { recursive: true });
+  },
+  120_000,
+);
+
 describe('when our process is killed', () => {
   const module = new URL('../../../src/postgres/throw-away-server.ts', import.meta.url).href;
   const script = `
@@ -154,6 +191,47 @@ describe('when our process is killed', () => {
     await exited;
     await until(() => !isRunning(pid) && !existsSync(dirname(server.dataDirectory)));
     expect(await readdir(parentFolder)).toEqual([]);
+  }, 120_000);
+
+  test('together with everything that kept its server, the next start removes what is left, and nothing else', async () => {
+    const alive = await startThrowAwayServer({ binDirectory, parentFolder });
+    // Neither of them is ours: one has no lock and something we never make, the other is only named alike.
+    const foreign = ['throw-away-server-abc123', 'throw-away-server-mine'].map((name) => join(parentFolder, name));
+    for (const folder of foreign) await mkdir(folder);
+    await writeFile(join(foreign[0]!, 'thesis.txt'), 'dear');
+    const young = join(parentFolder, 'throw-away-server-young1');
+    await mkdir(young);
+
+    const { child, lines, exited } = run();
+    await lines.next();
+    const server = JSON.parse((await lines.next()).value) as ThrowAwayServer;
+    const postmaster = await serverPid(server);
+    const keeper = Number(/^PPid:\s*(\d+)/m.exec(await readFile(`/proc/${postmaster}/status`, 'utf8'))![1]);
+    const sweepers = (await processesWith(`throw-away-sweeper\0${dirname(server.dataDirectory)}`)).map((each) =>
+      Number.parseInt(each, 10),
+    );
+    expect(sweepers).toHaveLength(process.getuid?.() === 0 ? 1 : 0);
+    for (const pid of [...sweepers, child.pid!, keeper]) process.kill(pid, 'SIGKILL');
+    await exited;
+    // Its server ends with its keeper.
+    await until(() => !isRunning(postmaster));
+    expect(existsSync(server.dataDirectory)).toBe(true);
+
+    const next = await startThrowAwayServer({ binDirectory, parentFolder });
+    // A process of the dead server may still hold the lock for a moment.
+    let swept = [...next.sweptFolders];
+    await next.stop();
+    while (swept.length === 0) {
+      const again = await startThrowAwayServer({ binDirectory, parentFolder });
+      swept = [...again.sweptFolders];
+      await again.stop();
+    }
+    expect(swept).toEqual([dirname(server.dataDirectory)]);
+    expect(existsSync(dirname(server.dataDirectory))).toBe(false);
+    expect(await ask(alive.connection, 'SELECT 1')).toBe(1);
+    await alive.stop();
+    expect((await readdir(parentFolder)).sort()).toEqual([...foreign, young].map((folder) => basename(folder)).sort());
+    for (const folder of [...foreign, young]) await rm(folder, { recursive: true });
   }, 120_000);
 
   test.each([0, 300, 900, 1200])(
