@@ -10,6 +10,7 @@ import { expectedSize } from './expected-size.ts';
 import { inspectSource } from './inspect-source.ts';
 import type { Job, JobContext, JobOutcome } from './job.ts';
 import { makeDump, type DumpTask, type MadeDump } from './make-dump.ts';
+import { otherServers } from './other-server.ts';
 import { RunRecord } from './run-record.ts';
 import { sweepLeftovers } from './sweep-leftovers.ts';
 import { openWorkArea } from './work-area.ts';
@@ -106,6 +107,10 @@ async function backUp(
     signal.throwIfAborted();
     record.serverVersion = source.server.version;
     record.pgDumpVersion = source.programs.version;
+    for (const warning of await otherServers(parts.source, source.server.systemIdentifier, usable, signal)) {
+      record.warnings.push(warning);
+      log.warn(warning);
+    }
     const { codec } = parts.dump;
     const notListed = warn('a target could not be listed; the dump goes on');
     const expected = await expectedSize(parts.source, codec, source.databaseBytes, usable, signal, notListed);

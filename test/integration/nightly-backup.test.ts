@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { Ajv } from 'ajv';
-import { listBackups } from '../../src/catalog/catalog.ts';
+import { listBackups, readObject } from '../../src/catalog/catalog.ts';
+import { parseManifest, serializeManifest } from '../../src/catalog/manifest-file.ts';
 import { systemClock, type Clock } from '../../src/clock.ts';
 import { BackupError } from '../../src/errors.ts';
 import type { NightlyBackupParts } from '../../src/jobs/backup-parts.ts';
@@ -15,6 +16,7 @@ import { startThrowAwayServer, type ThrowAwayServer } from '../../src/postgres/t
 import { backupReportSchema } from '../../src/report/backup-report-schema.ts';
 import { LOGS } from '../../src/report/report-file.ts';
 import { verifyBackup } from '../../src/restore/verify.ts';
+import { bytesContent } from '../../src/storage/content.ts';
 import { createDiskStorage, type DiskStorage } from '../../src/storage/disk.ts';
 import { createFaultyStorage, type Fault } from '../../src/storage/faulty.ts';
 import { createMemoryStorage } from '../../src/storage/memory.ts';
@@ -102,6 +104,22 @@ const WHOLE = [DUMP, `${DUMP}.globals.gz`, `${DUMP}.meta`, `${DUMP}.toc`];
 const REPORT = 'logs/backup_report_TIME.json';
 
 describe('The nightly backup', () => {
+  test('warns when a target has backups of another server under the same source name, and goes on', async () => {
+    const s3 = createMemoryStorage({ name: 's3' });
+    expect((await run(parts({ others: [s3] }))).summary.warnings).toEqual([]);
+    expect((await run(parts({ others: [s3] }))).summary.warnings).toEqual([]);
+    for await (const { key } of s3.list('full/')) {
+      if (!key.endsWith('.meta')) continue;
+      const manifest = parseManifest(await readObject(s3, key));
+      const foreign = { ...manifest, server: { ...manifest.server, systemIdentifier: '4711' } };
+      await s3.put(key, bytesContent(serializeManifest(foreign)));
+    }
+    const { outcome, summary } = await run(parts({ others: [s3] }));
+    expect(outcome).toBe('success');
+    expect(summary.warnings).toEqual([expect.stringMatching(/^s3 has backup_shop_.*another server.*4711.*BACKUP_SOURCE_NAME/)]);
+    expect(lines.map(({ msg }) => msg)).toContain(summary.warnings[0]);
+  });
+
   test('stores dump, side files and manifest everywhere, and its manifests name all copies', async () => {
     const s3 = createMemoryStorage({ name: 's3' });
     const { outcome, exitStatus, summary } = await run(parts({ others: [s3] }));
