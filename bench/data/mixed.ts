@@ -1,7 +1,7 @@
 import { insertRows, scaled, type DataSet } from './data-set.ts';
 import { randomSql } from './random-sql.ts';
 
-const PER_GB = { customers: 350_000, orders: 1_500_000, items: 5_000_000, events: 1_900_000 };
+const PER_GB = { customers: 370_000, orders: 1_600_000, items: 5_300_000, events: 2_000_000 };
 
 const SCHEMA = [
   `CREATE TYPE order_status AS ENUM ('new', 'paid', 'packed', 'shipped', 'returned')`,

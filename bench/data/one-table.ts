@@ -1,7 +1,7 @@
 import { insertRows, scaled, type DataSet } from './data-set.ts';
 import { randomSql } from './random-sql.ts';
 
-const ROWS_PER_GB = 10_500_000;
+const ROWS_PER_GB = 12_800_000;
 
 export const oneTable: DataSet = {
   name: 'one-table',
