@@ -41,7 +41,7 @@ export function picture(result: BenchResult): string {
   );
   const height = HEAD + charts.reduce((sum, { bars }) => sum + TITLE + bars.length * STEP, 0) + MARGIN;
   const { machine, options, versions } = result;
-  const subtitle = `${machine.cores} cores, ${options.workers} workers, PostgreSQL ${versions['PostgreSQL']?.split(' ')[0] ?? ''}; medians, whiskers from lowest to highest`;
+  const subtitle = `${machine.cores} cores, ${options.workers} workers, PostgreSQL ${versions['PostgreSQL']?.split(' ')[0] ?? ''}; medians, whiskers from lowest to highest; amber: limit, pale: physical`;
   let y = HEAD;
   const body = charts.map((chart) => {
     const part = drawChart(chart, y);
