@@ -1,4 +1,5 @@
-// `npm run demo`: a real PostgreSQL, a real backup of it to two places, verified and restored; then everything is stopped again.
+// `npm run demo`: a real PostgreSQL, a real backup of it to two places, verified, restored and proven in a drill; a copy damaged on
+// purpose; then everything is stopped again.
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -11,11 +12,14 @@ import { systemClock } from '../src/clock.ts';
 import { processEnvironment } from '../src/config.ts';
 import { BackupError, toBackupError } from '../src/errors.ts';
 import { startThrowAwayServer } from '../src/postgres/throw-away-server.ts';
+import { turnOneBit } from './demo/turn-one-bit.ts';
 import { countRows, databaseSize, makeSample, SAMPLE_TABLES } from './demo/sample.ts';
 import { startOffSite } from './demo/off-site.ts';
 import { findServerPrograms } from './demo/server-programs.ts';
 
 const RESTORED = 'shop_restored';
+/** Exit status of a drill that the backup did not pass. */
+const DRILL_FAILED = 1;
 
 const interrupt = new AbortController();
 for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
@@ -60,7 +64,7 @@ async function demo(signal: AbortSignal): Promise<void> {
     cleanups.push(() => offSite.stop());
     console.log(`It is ${offSite.says}.`);
 
-    const run = async (...args: string[]) => {
+    const run = async (args: readonly string[], expected = 0) => {
       signal.throwIfAborted();
       title(`$ backup-manager ${args.join(' ')}`);
       let status = 0;
@@ -86,12 +90,12 @@ async function demo(signal: AbortSignal): Promise<void> {
       );
       await program.parseAsync(args, { from: 'user' });
       signal.throwIfAborted();
-      if (status !== 0) throw new BackupError('INTERNAL', `backup-manager ${args[0] ?? ''} ended with status ${status}`);
+      if (status !== expected) throw new BackupError('INTERNAL', `backup-manager ${args[0] ?? ''} ended with status ${status}`);
     };
-    await run('create-backup');
-    await run('list-backups');
-    await run('verify');
-    await run('restore', 'latest', RESTORED);
+    await run(['create-backup']);
+    await run(['list-backups']);
+    await run(['verify']);
+    await run(['restore', 'latest', RESTORED]);
 
     title('The same rows?');
     const before = await countRows(shop);
@@ -99,6 +103,15 @@ async function demo(signal: AbortSignal): Promise<void> {
     const rows = SAMPLE_TABLES.map((table, at) => [table, countText(before[at]!), countText(after[at]!)]);
     console.log(tableLines(['TABLE', 'shop', RESTORED], rows, [1, 2]).join('\n'));
     if (before.some((count, at) => count !== after[at])) throw new BackupError('RESTORE_FAILED', 'the row counts differ');
+
+    // As on the first Sunday of a month: fetched from the other place, restored into a server of its own, compared with the source.
+    await run(['monthly-drill']);
+
+    title('One bit of the copy in the backup directory is turned round: will a drill notice?');
+    await turnOneBit(backups);
+    await run(['monthly-drill', '--from', 'local'], DRILL_FAILED);
+    await turnOneBit(backups);
+    console.log('It did. The bit is back in its place.');
     finished = true;
   } finally {
     for (const cleanup of cleanups.reverse()) await cleanup();
@@ -112,12 +125,14 @@ function title(text: string): void {
 }
 
 function whatNext(backups: string, folder: string): string {
-  return `The files are in ${backups}: full/ has the backup, logs/ the report. They need nothing of ours:
+  return `The files are in ${backups}: full/ has the backup, logs/ the report, restore-tests/ those of the drills. They need
+nothing of ours:
 
   gunzip -c ${backups}/full/*.sql.gz | less         # the backup is plain SQL: gunzip -c FILE | psql NEWDB restores it
   pg_restore -l ${backups}/full/*.toc | less        # what is in it
   less ${backups}/full/*.meta                       # the manifest: tables, rows, digests, checksums
   less ${backups}/logs/*.json                       # the report of the run
+  xdg-open ${backups}/restore-tests/*.html          # what the drills proved, as pages
 
 Now with a database of yours:
 
