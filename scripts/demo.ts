@@ -106,6 +106,7 @@ async function demo(signal: AbortSignal): Promise<void> {
 
     // As on the first Sunday of a month: fetched from the other place, restored into a server of its own, compared with the source.
     await run(['monthly-drill']);
+    await run(['evidence', 'verify']);
 
     title('One bit of the copy in the backup directory is turned round: will a drill notice?');
     await turnOneBit(backups);

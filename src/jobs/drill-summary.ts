@@ -92,8 +92,8 @@ export async function summarize(parts: RestoreDrillParts, found: DrillFindings):
     phases: record.phases().map((phase) => ({ ...phase, findings: phase.findings.map(redact) })),
     restores: restore?.reports ?? [],
     tables: found.equality?.tables ?? [],
-    assertions: (found.assertions?.assertions ?? []).map(({ name, verdict, message }) => ({
-      ...{ name, verdict },
+    assertions: (found.assertions?.assertions ?? []).map(({ message, ...assertion }) => ({
+      ...assertion,
       ...(message !== undefined && { message: parts.redact(message) }),
     })),
     compliance: {

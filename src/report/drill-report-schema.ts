@@ -73,7 +73,10 @@ export const drillReportSchema = {
         'Expected by the manifest, found in the restored database.',
       ),
       assertions: listOf(
-        object({ name: text, verdict: { enum: ['passed', 'failed', 'inconclusive'] } }, { message: text }),
+        object(
+          { name: text, verdict: { enum: ['passed', 'failed', 'inconclusive'] } },
+          { message: text, columns: listOf(text), rows: listOf(listOf({ type: ['string', 'null'] })), more: { type: 'boolean' } },
+        ),
         "The user's own checks, by the names of their files.",
       ),
       compliance: object(

@@ -108,6 +108,11 @@ export interface AssertionReport {
   readonly name: string;
   readonly verdict: 'passed' | 'failed' | 'inconclusive';
   readonly message?: string;
+  /** What the query gave, for those that ask for it to be recorded: the first rows. */
+  readonly columns?: readonly string[];
+  readonly rows?: readonly (readonly (string | null)[])[];
+  /** There were more rows. */
+  readonly more?: boolean;
 }
 
 export interface RowsProof {

@@ -221,6 +221,7 @@ describe('A restore drill', () => {
     await place(ground.local, 1);
     await writeFile(join(ground.assertions, 'false.sql'), 'SELECT false');
     await writeFile(join(ground.assertions, 'slip.sql'), 'SELEC true');
+    await writeFile(join(ground.assertions, 'told.sql'), '-- expect: rows\nSELECT 7 AS n');
     const drill = await ground.run({
       hooks: {
         async before(phase, server) {
@@ -239,7 +240,9 @@ describe('A restore drill', () => {
     expect(Object.fromEntries(drill.summary.assertions.map(({ name, verdict }) => [name, verdict]))).toEqual({
       false: 'failed',
       slip: expect.stringMatching(/failed|inconclusive/),
+      told: 'passed',
     });
+    expect(drill.summary.assertions.at(-1)).toMatchObject({ name: 'told', columns: ['n'], rows: [['7']] });
   });
 
   test('gives up each phase that takes too long, and what it would have checked counts as not checked', async () => {
