@@ -1,6 +1,8 @@
 import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { isAbsolute, join, relative } from 'node:path';
+import { systemClock } from './clock.ts';
 import type { Config } from './config.ts';
+import { Evidence } from './jobs/evidence.ts';
 import { assembleAlerts, type AlertingTools } from './assemble/alerts.ts';
 import { cleanupParts } from './assemble/cleanup-parts.ts';
 import { drillParts } from './assemble/drill-parts.ts';
@@ -10,10 +12,14 @@ import { createRestoreDrill, type RestoreDrill } from './jobs/restore-drill.ts';
 import type { BackupWatch } from './jobs/backup-parts.ts';
 import type { JobContext, JobOutcome } from './jobs/job.ts';
 import { createWeeklyCleanup, type WeeklyCleanup } from './jobs/weekly-cleanup.ts';
-import { withAlerts } from './jobs/with-alerts.ts';
 import type { ConnectionOptions } from './postgres/connection.ts';
 import { findPrograms, type ClientPrograms } from './postgres/programs.ts';
+import { withAlerts } from './jobs/with-alerts.ts';
+import { withEvidence } from './jobs/with-evidence.ts';
+import { readSigningKey } from './report/evidence-key.ts';
+import { createLedger, recordRemovedReports } from './report/ledger.ts';
 import { LOGS, type ReportPlace } from './report/report-file.ts';
+import { slotsBetween } from './scheduler.ts';
 import { createDiskStorage } from './storage/disk.ts';
 import { DEFAULT_RETRIES, withRetries, type RetryPolicy } from './storage/retrying.ts';
 import { createS3Storage } from './storage/s3.ts';
@@ -31,6 +37,8 @@ export interface Parts {
   readonly reports: readonly ReportPlace[];
   /** Version of this program. */
   readonly version: string;
+  /** The ledger; undefined where it has no folder. Throws `CONFIG_INVALID` when its key is none. */
+  evidence(): Evidence | undefined;
   /** Who is told of problems; every job below tells them. */
   readonly alerting: AlertingTools;
   nightlyBackup(watch?: BackupWatch): NightlyBackup;
@@ -60,6 +68,12 @@ export function assemble(config: Config, options: AssembleOptions = {}): Parts {
   const version = ownVersion();
   const reports = reportPlaces(config, others, decorate);
   const programsFor = (serverMajor: number) => findPrograms({ serverMajor, ...config.programs });
+  let ledgerOf: Evidence | undefined;
+  const evidence = () => (ledgerOf ??= createEvidence(config, targets, others));
+  const recorded = <O extends JobOutcome>(job: { name: string; run(context: JobContext): Promise<O> }) => {
+    const ledger = evidence();
+    return ledger ? withEvidence(job, ledger) : job;
+  };
 
   const alerting = assembleAlerts(config.notify, { places: reports, redact: config.redact });
   const { alerts, pingers } = alerting;
@@ -76,39 +90,57 @@ export function assemble(config: Config, options: AssembleOptions = {}): Parts {
     findPrograms: programsFor,
     reports,
     version,
+    evidence,
     alerting,
     nightlyBackup: (watch) =>
       alerted(
-        createNightlyBackup({
-          source: config.source.name,
-          connection,
-          findPrograms: programsFor,
-          targets,
-          ...(spool && { spool }),
-          workFolder: config.paths.work,
-          reports,
-          dump: { ...config.dump, lockTimeoutMs: config.dump.lockTimeoutSeconds * 1000 },
-          repair: retries,
-          stallTimeoutMs: config.storage.stallTimeoutSeconds * 1000,
-          redact: config.redact,
-          version,
-          hooks: {
-            ...{ directory: config.hooks.directory, timeoutMs: config.hooks.timeoutSeconds * 1000 },
-            ...{ source: config.source.name, connection },
-          },
-          ...(watch && { watch }),
-        }),
+        recorded(
+          createNightlyBackup({
+            source: config.source.name,
+            connection,
+            findPrograms: programsFor,
+            targets,
+            ...(spool && { spool }),
+            workFolder: config.paths.work,
+            reports,
+            dump: { ...config.dump, lockTimeoutMs: config.dump.lockTimeoutSeconds * 1000 },
+            repair: retries,
+            stallTimeoutMs: config.storage.stallTimeoutSeconds * 1000,
+            redact: config.redact,
+            version,
+            hooks: {
+              ...{ directory: config.hooks.directory, timeoutMs: config.hooks.timeoutSeconds * 1000 },
+              ...{ source: config.source.name, connection },
+            },
+            ...(watch && { watch }),
+          }),
+        ),
       ),
     restoreDrill: (request, watch) => {
       const given = { targets, others, findPrograms: programsFor, version, backupReports: reports, decorate, watch };
-      return alerted(createRestoreDrill(drillParts(config, given), request));
+      return alerted(recorded(createRestoreDrill(drillParts(config, given), request)));
     },
     weeklyCleanup: () => {
-      const drill = { targets, others, findPrograms: programsFor, version, backupReports: reports, decorate };
-      const drillReports = drillParts(config, drill).reports;
+      const ledger = evidence()?.ledger;
+      const drillReports = drillParts(config, {
+        targets,
+        others,
+        findPrograms: programsFor,
+        version,
+        backupReports: reports,
+        decorate,
+      }).reports;
       const given = { targets, ...(spool && { spool }), reports, drillReports, repair: retries, version };
-      const job = createWeeklyCleanup(cleanupParts(config, given));
-      return { ...job, ...alerted(job) };
+      const record = ledger && {
+        recordRemovedReports: (locations: readonly string[], why: string) =>
+          recordRemovedReports(
+            ledger,
+            locations.map((location) => (isAbsolute(location) ? relative(ledger.folder, location) : location)),
+            why,
+          ),
+      };
+      const job = createWeeklyCleanup(cleanupParts(config, { ...given, ...record }));
+      return { ...job, ...alerted(recorded(job)) };
     },
     close: () => bucket?.close(),
   };
@@ -128,6 +160,20 @@ function reportPlaces(
     return [{ storage: folder(targets.local.directory), prefix: LOGS, underLock: true }, ...elsewhere];
   }
   return [{ storage: folder(paths.reports), prefix: '' }, ...elsewhere];
+}
+
+/** Where it has a folder: a ledger in a bucket could not be appended to. */
+function createEvidence(
+  { evidence, targets: { local }, redact }: Config,
+  targets: readonly Storage[],
+  others: readonly Storage[],
+): Evidence | undefined {
+  const { folder, key } = evidence;
+  if (folder === undefined) return undefined;
+  const root = local && folder === join(local.directory, 'logs') ? local.directory : folder;
+  const signing = key === undefined ? {} : { key: readSigningKey(key) };
+  const ledger = createLedger({ folder, root, clock: systemClock, ...signing });
+  return new Evidence({ ledger, targets, reports: others, slotsBetween, redact });
 }
 
 function ownVersion(): string {

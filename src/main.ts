@@ -8,9 +8,12 @@ import { systemClock } from './clock.ts';
 import { loadConfig, processEnvironment } from './config.ts';
 import { readNotifyPart } from './config/notify-part.ts';
 import { BackupError, toBackupError } from './errors.ts';
-import { createLog } from './log.ts';
+import type { Evidence } from './jobs/evidence.ts';
+import { lostSlot } from './jobs/with-alerts.ts';
+import { createLog, type Log } from './log.ts';
 import { keepDelivering, REDELIVERY_MS } from './notify/keep-delivering.ts';
-import { createScheduler } from './scheduler.ts';
+import { errorReport } from './report/backup-report.ts';
+import { createScheduler, type ScheduleEntry } from './scheduler.ts';
 
 /** Docker waits ten seconds between SIGTERM and SIGKILL. */
 const DRAIN_MS = 9_000;
@@ -38,9 +41,19 @@ function run(): void {
     { job: parts.weeklyCleanup(), expression: cleanup, timeZone },
     { job: parts.restoreDrill(), expression: drill, timeZone },
   ];
+  const evidence = parts.evidence();
   const { alerts } = parts.alerting;
   const stopped = new AbortController();
-  const scheduler = createScheduler(entries, { clock: systemClock, log });
+  const telling = { log, clock: systemClock, signal: stopped.signal };
+  const scheduler = createScheduler(entries, {
+    clock: systemClock,
+    log,
+    onLostSlot: async (job, slot, state, why) => {
+      const told = alerts.tell(lostSlot(config.source.name, job, slot, why), telling);
+      await evidence?.enter({ job, slot, state, why });
+      await told;
+    },
+  });
 
   let stopping = false;
   const onSignal = (name: NodeJS.Signals) => {
@@ -68,19 +81,46 @@ function run(): void {
   };
   for (const signal of SIGNALS) process.on(signal, onSignal);
 
-  if (alerts.channels.length > 0) {
-    const telling = { log, clock: systemClock, signal: stopped.signal };
-    void alerts.tell({ clear: startProblems(config.source.name) }, telling);
-    void keepDelivering(alerts, REDELIVERY_MS, telling);
+  void begin();
+
+  async function begin(): Promise<void> {
+    if (alerts.channels.length > 0) {
+      void alerts.tell({ clear: startProblems(config.source.name) }, telling);
+      void keepDelivering(alerts, REDELIVERY_MS, telling);
+    }
+    await beginEvidence(evidence, entries, parts.version, log);
+    if (stopping) return;
+    scheduler.start();
+    log.info(
+      {
+        version: parts.version,
+        source: config.source.name,
+        targets: parts.targets.map(({ name }) => name),
+        jobs: scheduler.nextRuns(),
+      },
+      'scheduled',
+    );
   }
-  scheduler.start();
-  log.info(
-    {
-      version: parts.version,
-      source: config.source.name,
-      targets: parts.targets.map(({ name }) => name),
-      jobs: scheduler.nextRuns(),
-    },
-    'scheduled',
-  );
+}
+
+/** A ledger that cannot be written keeps no backup from being made: every run will say so again. */
+async function beginEvidence(
+  evidence: Evidence | undefined,
+  entries: readonly ScheduleEntry[],
+  version: string,
+  log: Log,
+): Promise<void> {
+  if (!evidence) {
+    log.warn('no evidence is kept: without a backup directory, BACKUP_REPORT_DIR has to name a folder for it');
+    return;
+  }
+  const { path, key } = evidence.ledger;
+  try {
+    const schedules = entries.map(({ job, expression, timeZone }) => ({ job: job.name, expression, timeZone }));
+    await evidence.begin(schedules, version);
+    if (key !== undefined) log.info({ ledger: path, key }, 'evidence: entries are signed');
+    else log.warn({ ledger: path }, 'evidence: entries are chained but NOT signed; `backup-manager evidence keygen` makes a key');
+  } catch (error) {
+    log.error({ ledger: path, ...errorReport(toBackupError(error)) }, 'evidence: the ledger cannot be written');
+  }
 }

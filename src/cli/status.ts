@@ -8,6 +8,7 @@ import { errorReport, type ErrorReport } from '../report/backup-report.ts';
 import { lastBackupReport, type FoundReport } from '../report/last-report.ts';
 import { createScheduler, longestGap } from '../scheduler.ts';
 import type { CommandContext } from './command.ts';
+import { evidenceState, evidenceText } from './evidence-state.ts';
 import { backupValue } from './list-backups.ts';
 import { undeliveredLine } from './notify.ts';
 import { ageText, bytesText, timeText } from './quantities.ts';
@@ -63,6 +64,8 @@ export async function status(context: CommandContext): Promise<number> {
   const run = await lastRun(context, problems);
   problems.push(...(await undelivered(context)));
 
+  const evidence = await evidenceState(context, problems);
+
   const now = clock.now();
   print(
     {
@@ -82,6 +85,7 @@ export async function status(context: CommandContext): Promise<number> {
         },
       }),
       next,
+      evidence,
       problems: problems.map(({ message }) => message),
     },
     [
@@ -97,6 +101,7 @@ export async function status(context: CommandContext): Promise<number> {
             : 'none',
         ],
         ['last run', run ? `${run.report.outcome}, ${timeText(new Date(run.report.startedAt))}, ${run.location}` : 'none'],
+        ['evidence', evidenceText(evidence)],
         ['next run', next?.next ? `${timeText(next.next)} (${next.schedule}, ${next.timeZone}), if the daemon runs` : 'never'],
       ]),
     ],
