@@ -26,7 +26,7 @@ export interface VerifyLedgerOptions {
 }
 
 export interface LedgerVerdict {
-  /** All of them, in the order of the lines; none: nothing was found wrong. */
+  /** All of them: in the order of the lines, then those of slots; none: nothing was found wrong. */
   readonly breaks: readonly Break[];
   /** What is no break, but what a reader should know. */
   readonly notes: readonly string[];
@@ -76,9 +76,11 @@ export async function verifyLedger(options: VerifyLedgerOptions): Promise<Ledger
 
   notes.push(...signatureNotes(chain.signatures, chosen), ...inRange.flatMap(noteOf), ...reports.notes, ...slots.notes);
   notes.push(...targetNotes(targets));
-  const breaks = [...chain.breaks, ...reports.breaks, ...slots.breaks, ...targets.flatMap((each) => headBreak(each, lines))];
+  // What is lacking comes last: it mostly follows from what was done to the lines.
+  const inLines = [...chain.breaks, ...reports.breaks, ...targets.flatMap((each) => headBreak(each, lines))];
+  const breaks = [...inLines.sort((a, b) => a.line - b.line), ...slots.breaks];
   return {
-    breaks: breaks.sort((a, b) => a.line - b.line),
+    breaks,
     notes,
     entries: chosen.length,
     range,

@@ -153,7 +153,7 @@ describe('The ledger', () => {
     const forger = readSigningKey(generateKey().privatePem);
     const all = splitLines(await readFile(file));
     const { number: _number, previous, time, key: _key, ...draft } = all[7]!.entry as LedgerEntry & { signature: string };
-    const { signature: _, ...clean } = draft as typeof draft & { signature: string };
+    const { signature: _, ...clean } = draft;
     const forged = encodeLine(clean, { number: 8, previous, time: new Date(time) }, forger);
     await rewrite((text) => text.with(7, forged.toString('utf8').trimEnd()));
     expect((await verify()).breaks).toEqual([
@@ -184,7 +184,7 @@ describe('The ledger', () => {
     for (const day of [2, 3, 4, 5]) await runOnce(again.evidence, folder, sample.clock, `2026-01-0${day}T02:00:00Z`);
     expect((await verify()).breaks).toEqual([]);
     expect((await verify({ targets: [target] })).breaks).toEqual([
-      expect.objectContaining(broken(3, 'bucket has another entry 3')),
+      expect.objectContaining(broken(5, 'bucket has another entry 5')),
     ]);
   });
 
@@ -226,9 +226,7 @@ describe('A ledger whose last line is cut off', () => {
     await again().append(() => [{ kind: 'daemon started', version: '1' }]);
     const all = splitLines(await readFile(file));
     expect(all[8]!.entry).toMatchObject({ kind: 'anomaly', number: 9, bytes: fragment.length, sha256: sha256Of(fragment) });
-    expect((await verify()).breaks).toMatchObject(
-      expect.arrayContaining([broken(8, 'it is no entry'), broken(9, 'it records an anomaly')]),
-    );
+    expect((await verify()).breaks).toMatchObject([broken(8, 'it is no entry'), broken(9, 'it records an anomaly')]);
   });
 
   test('by a crash is completed from what was pending, and that is recorded', async () => {
