@@ -64,6 +64,8 @@ export function* slotsBetween(
   after: Date,
   until: Date,
 ): Generator<Date> {
+  // What node-cron does not take, such as a 30 February, never is.
+  if (!cron.validate(expression)) return;
   const task = cron.createTask(expression, () => undefined, { timezone: timeZone });
   const { timeMatcher } = task as unknown as { readonly timeMatcher: TimeMatcher };
   for (let from = after; ;) {

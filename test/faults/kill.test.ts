@@ -191,5 +191,5 @@ describe('A backup that dies of SIGKILL', () => {
 
 /** The server itself and what keeps it have its folder in their arguments, too. */
 function clients(processes: readonly string[]): string[] {
-  return processes.filter((line) => /pg_dump|flock|mortal-backup/.test(line));
+  return processes.filter((line) => /pg_dump|^\d+: flock|mortal-backup/.test(line));
 }

@@ -124,7 +124,7 @@ async function untilBlocked(): Promise<void> {
 /** What a clean end leaves: no process, no connection, no file but the report. */
 async function expectNothingLeft(): Promise<void> {
   const programs = async () =>
-    (await processesWith(server.connection.host)).filter((line) => /pg_dump|flock|main\.ts/.test(line));
+    (await processesWith(server.connection.host)).filter((line) => /pg_dump|^\d+: flock|main\.ts/.test(line));
   expect(await programs()).toEqual([]);
   expect(await untilNone(otherBackends)).toEqual([]);
   const files = await readdir(folder, { recursive: true });

@@ -4,7 +4,7 @@ import { systemClock } from '../../src/clock.ts';
 import { BackupError } from '../../src/errors.ts';
 import type { Job, JobContext, JobOutcome } from '../../src/jobs/job.ts';
 import { createLog } from '../../src/log.ts';
-import { createScheduler, longestGap } from '../../src/scheduler.ts';
+import { createScheduler, longestGap, slotsBetween } from '../../src/scheduler.ts';
 
 const EVERY_SECOND = '* * * * * *';
 const STOP = new BackupError('ABORTED', 'stopped by a test');
@@ -49,6 +49,25 @@ describe('The scheduler', () => {
     expect(longestGap(expression, 'UTC')).toBe(hours * 60 * 60_000);
   });
 
+  test.each([
+    ['0 2 * * *', 'UTC', '2026-01-01T02:00:00Z', '2026-01-03T02:00:00Z', ['2026-01-02T02:00', '2026-01-03T02:00']],
+    [
+      '0 4 1-7 * 0',
+      'UTC',
+      '2026-01-01T00:00:00Z',
+      '2026-03-01T12:00:00Z',
+      ['2026-01-04T04:00', '2026-02-01T04:00', '2026-03-01T04:00'],
+    ],
+    // 02:30 is skipped on 29 March, and comes twice on 25 October.
+    ['30 2 * * *', 'Europe/Berlin', '2026-03-28T00:00:00Z', '2026-03-30T12:00:00Z', ['2026-03-28T01:30', '2026-03-30T00:30']],
+    ['30 2 * * *', 'Europe/Berlin', '2026-10-24T12:00:00Z', '2026-10-26T12:00:00Z', ['2026-10-25T01:30', '2026-10-26T01:30']],
+    ['30 1 * * *', 'America/New_York', '2026-10-31T12:00:00Z', '2026-11-02T12:00:00Z', ['2026-11-01T05:30', '2026-11-02T06:30']],
+    ['0 0 30 2 *', 'UTC', '2026-01-01T00:00:00Z', '2027-01-01T00:00:00Z', []],
+  ])('knows the slots of %s in %s between two times', (expression, timeZone, after, until, slots) => {
+    const found = [...slotsBetween({ expression, timeZone }, new Date(after), new Date(until))];
+    expect(found.map((slot) => slot.toISOString())).toEqual(slots.map((slot) => `${slot}:00.000Z`));
+  });
+
   test('refuses an expression that can never be', () => {
     const entry = { job: endless(() => undefined), expression: '61 * * * *', timeZone: 'UTC' };
     expect(() => createScheduler([entry], { clock: systemClock, log: logTo([]) })).toThrow(
@@ -60,6 +79,7 @@ describe('The scheduler', () => {
     const lines: Record<string, unknown>[] = [];
     let slot: Date | undefined;
     let runs = 0;
+    const lost: string[] = [];
     const job = jobThat(async (context) => {
       slot = context.slot;
       runs += 1;
@@ -69,12 +89,18 @@ describe('The scheduler', () => {
     const scheduler = createScheduler([{ job, expression: EVERY_SECOND, timeZone: 'UTC' }], {
       clock: systemClock,
       log: logTo(lines),
+      onLostSlot: async (name, time, state) => {
+        // Whoever stops the scheduler waits for what is told.
+        await sleep(50);
+        lost.push(`${name} ${time.getMilliseconds()} ${state}`);
+      },
     });
     scheduler.start();
     await until(() => lines.some(({ msg }) => String(msg).startsWith('skipped')));
     expect(runs).toBe(1);
     expect(slot?.getMilliseconds()).toBe(0);
     await scheduler.stop(STOP);
+    expect(lost).toEqual(['job 0 skipped']);
   });
 
   test('aborts what runs when it is stopped, waits for its end and fires no more', async () => {
