@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { connect, withClient } from '../../src/postgres/connection.ts';
 import { startThrowAwayServer, type ThrowAwayServer } from '../../src/postgres/throw-away-server.ts';
-import { sourceSettings } from '../support/command.ts';
+import { backupManager, sourceSettings } from '../support/command.ts';
 import { installedVersions } from '../support/postgres-versions.ts';
 import { processesWith, untilNone } from '../support/processes.ts';
 
@@ -157,6 +157,39 @@ describe('The daemon', () => {
     const phases = run.filter(({ phase }) => phase !== undefined).map(({ phase }) => phase);
     expect(phases).toEqual(['check targets', 'sweep leftovers', 'inspect source', 'dump', 'store', 'copies']);
     expect((await reports())[0]).toMatchObject({ outcome: 'success', slot: expect.stringMatching(/\.000Z$/) });
+  });
+
+  test('enters every slot in the ledger: what ran, what was passed over, and what was missed while it was down', async () => {
+    const keyFile = join(folder, 'evidence.pem');
+    const { stdout: publicKey } = await backupManager(['evidence', 'keygen', keyFile], { BACKUP_DIR: folder });
+    await writeFile(join(folder, 'evidence.pub'), publicKey);
+    const env = { BACKUP_SCHEDULE: '*/2 * * * * *', EVIDENCE_KEY_FILE: keyFile };
+    const first = startDaemon(env);
+    expect(await logged(first, 'evidence: entries are signed')).toMatchObject({ ledger: join(folder, 'logs', 'ledger.jsonl') });
+    await logged(first, /^backup ended/);
+    // It dies: what it was doing, and the slots until it is back, have no entry.
+    first.process.kill('SIGKILL');
+    await first.ended;
+    await sleep(2_500);
+    const second = startDaemon(env);
+    await logged(second, /^backup ended/);
+    second.process.kill('SIGTERM');
+    await second.ended;
+
+    const text = await readFile(join(folder, 'logs', 'ledger.jsonl'), 'utf8');
+    const entries = text
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line) as Record<string, unknown>);
+    expect(entries.filter(({ kind }) => kind === 'schedule')).toHaveLength(1);
+    expect(entries.filter(({ kind }) => kind === 'daemon started')).toHaveLength(2);
+    expect(entries.filter(({ state }) => state === 'missed').length).toBeGreaterThanOrEqual(1);
+    const verified = await backupManager(
+      ['evidence', 'verify', '--public-key', join(folder, 'evidence.pub'), '--against-targets', '--json'],
+      { BACKUP_DIR: folder },
+    );
+    expect(JSON.parse(verified.stdout)).toMatchObject({ intact: true, breaks: [], signatures: { signed: entries.length } });
+    expect(verified.status).toBe(0);
   });
 
   test('ends with 0 on SIGTERM while nothing runs', async () => {
