@@ -104,6 +104,21 @@ describe('The ledger', () => {
     ]);
   });
 
+  test('shows by the next line alone that one was edited, where nothing is signed; the last line is for the heads', async () => {
+    await rm(file);
+    const { evidence } = openSample(folder, sample.clock, [target]);
+    await evidence.begin([DAILY], '1.0.0');
+    await runOnce(evidence, folder, sample.clock, '2026-01-06T02:00:00Z');
+    await runOnce(evidence, folder, sample.clock, '2026-01-07T02:00:00Z');
+    const asked = { keys: [], now: '2026-01-07T12:00:00Z' };
+    await rewrite((all) => all.with(2, all[2]!.replace('"exitStatus":0', '"exitStatus":1')));
+    expect((await verify(asked)).breaks).toMatchObject([broken(4, 'as the SHA-256 of the line before')]);
+    await rewrite((all) => all.with(2, all[2]!.replace('"exitStatus":1', '"exitStatus":0')));
+    await rewrite((all) => all.with(3, all[3]!.replace('"exitStatus":0', '"exitStatus":1')));
+    expect((await verify(asked)).breaks).toEqual([]);
+    expect((await verify({ ...asked, targets: [target] })).breaks).toMatchObject([broken(4, 'bucket has another entry 4')]);
+  });
+
   test('takes a key from the middle on, and nothing unsigned after it', async () => {
     await rm(file);
     await openSample(folder, sample.clock).evidence.begin([DAILY], '1.0.0');
