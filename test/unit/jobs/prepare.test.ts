@@ -152,8 +152,10 @@ describe('Sweeping', () => {
     expect(asked).toEqual([
       ['local', 'full/', 0],
       ['local', '.probe.', 0],
+      ['local', 'ledger/', 0],
       ['s3', 'full/backup_a_', 0],
       ['s3', '.probe.', 20],
+      ['s3', 'ledger/', 20],
     ]);
     expect(labelOf('a_b', STARTED).startsWith('backup_a_')).toBe(false);
   });
@@ -168,8 +170,10 @@ describe('Sweeping', () => {
       ...local,
       sweep: (prefix) => Promise.resolve([{ key: `${prefix}x`, kind: 'temporary-file', started: STARTED }]),
     };
-    expect(await sweep([s3, swept], { locked: swept })).toEqual([swept.location('full/x'), swept.location('.probe.x')]);
-    expect(failures).toEqual(['s3, local: STORAGE_UNAVAILABLE', 's3: STORAGE_UNAVAILABLE', 's3: STORAGE_UNAVAILABLE']);
+    expect(await sweep([s3, swept], { locked: swept })).toEqual(
+      ['full/x', '.probe.x', 'ledger/x'].map((key) => swept.location(key)),
+    );
+    expect(failures).toEqual(['s3, local: STORAGE_UNAVAILABLE', ...Array<string>(3).fill('s3: STORAGE_UNAVAILABLE')]);
     expect(await local.head(SIDE_FILE)).toBeDefined();
   });
 
