@@ -117,7 +117,7 @@ export function assemble(config: Config, options: AssembleOptions = {}): Parts {
         ),
       ),
     restoreDrill: (request, watch) => {
-      const given = { targets, others, findPrograms: programsFor, version, backupReports: reports, decorate, watch };
+      const given = { targets, others, version, backupReports: reports, decorate, watch };
       return alerted(recorded(createRestoreDrill(drillParts(config, given), request)));
     },
     weeklyCleanup: () => {
@@ -125,7 +125,6 @@ export function assemble(config: Config, options: AssembleOptions = {}): Parts {
       const drillReports = drillParts(config, {
         targets,
         others,
-        findPrograms: programsFor,
         version,
         backupReports: reports,
         decorate,

@@ -13,7 +13,7 @@ const RESTORE_TESTS = 'restore-tests/';
 /** What the restore drill works with. `others` are the targets that are not on this machine. */
 export function drillParts(
   config: Config,
-  given: Pick<RestoreDrillParts, 'targets' | 'findPrograms' | 'version'> & {
+  given: Pick<RestoreDrillParts, 'targets' | 'version'> & {
     readonly others: readonly Storage[];
     readonly backupReports: readonly ReportPlace[];
     readonly decorate: (target: Storage) => Storage;

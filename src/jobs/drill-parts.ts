@@ -1,4 +1,3 @@
-import type { ClientPrograms } from '../postgres/programs.ts';
 import type { ThrowAwayServer } from '../postgres/throw-away-server.ts';
 import type { ReportPlace } from '../report/report-file.ts';
 import type { Storage } from '../storage/storage.ts';
@@ -17,7 +16,6 @@ export interface RestoreDrillParts {
   readonly from?: string;
   /** Names of the targets that a disaster here would take along. */
   readonly local: readonly string[];
-  readonly findPrograms: (serverMajor: number) => Promise<ClientPrograms>;
   /** Folders with PostgreSQL's programs, looked in before the usual places. */
   readonly directories: readonly string[];
   /** For the copy of the backup and the throw-away server. */

@@ -1,25 +1,7 @@
 import { REPORT_VERSION } from './backup-report.ts';
+import { count, error, listOf, measure as seconds, object, text, time } from './schema-pieces.ts';
 
-const text = { type: 'string' } as const;
-const time = { type: 'string', format: 'date-time' } as const;
-const count = { type: 'integer', minimum: 0 } as const;
-const seconds = { type: 'number', minimum: 0 } as const;
 const sha256 = { type: 'string', pattern: '^[0-9a-f]{64}$' } as const;
-
-function object(required: Record<string, object>, optional: Record<string, object> = {}, description?: string): object {
-  return {
-    type: 'object',
-    ...(description === undefined ? {} : { description }),
-    properties: { ...required, ...optional },
-    required: Object.keys(required),
-  };
-}
-
-function listOf(items: object, description?: string): object {
-  return { type: 'array', ...(description === undefined ? {} : { description }), items };
-}
-
-const error = object({ code: text, message: text }, { hint: text }, 'What failed, what it means, and what to do next.');
 
 /** JSON Schema of {@link BackupReport}, published as `docs/schemas/backup-report.schema.json`. Unknown fields are allowed: reports only grow. */
 export const backupReportSchema = {

@@ -1,24 +1,6 @@
 import { CLEANUP_REPORT_VERSION } from './cleanup-report.ts';
+import { count, error, listOf, measure as number, object, text, time } from './schema-pieces.ts';
 
-const text = { type: 'string' } as const;
-const time = { type: 'string', format: 'date-time' } as const;
-const count = { type: 'integer', minimum: 0 } as const;
-const number = { type: 'number', minimum: 0 } as const;
-
-function object(required: Record<string, object>, optional: Record<string, object> = {}, description?: string): object {
-  return {
-    type: 'object',
-    ...(description === undefined ? {} : { description }),
-    properties: { ...required, ...optional },
-    required: Object.keys(required),
-  };
-}
-
-function listOf(items: object, description?: string): object {
-  return { type: 'array', ...(description === undefined ? {} : { description }), items };
-}
-
-const error = object({ code: text, message: text }, { hint: text }, 'What failed, what it means, and what to do next.');
 const reason = object({ rule: text, says: text });
 
 const decision = object(

@@ -1,25 +1,9 @@
 import { DRILL_REPORT_VERSION } from './drill-report.ts';
+import { count, listOf, measure as seconds, object, text, time } from './schema-pieces.ts';
 
-const text = { type: 'string' } as const;
-const time = { type: 'string', format: 'date-time' } as const;
-const count = { type: 'integer', minimum: 0 } as const;
-const seconds = { type: 'number', minimum: 0 } as const;
 const minutes = { type: ['number', 'null'], minimum: 0 } as const;
 const status = { enum: ['success', 'failure', 'inconclusive'] } as const;
 const way = { enum: ['engine', 'plain'] } as const;
-
-function object(required: Record<string, object>, optional: Record<string, object> = {}, description?: string): object {
-  return {
-    type: 'object',
-    ...(description === undefined ? {} : { description }),
-    properties: { ...required, ...optional },
-    required: Object.keys(required),
-  };
-}
-
-function listOf(items: object, description?: string): object {
-  return { type: 'array', ...(description === undefined ? {} : { description }), items };
-}
 
 const finding = object({ object: text, message: text }, { hint: text });
 const proof = object({ rows: count, digest: { type: 'string', pattern: '^[0-9a-f]{32}$' } });

@@ -174,7 +174,8 @@ async function readPending(folder: string): Promise<PendingAppend | undefined> {
   return { offset: end > 0 && Number.isInteger(offset) ? offset : Number.MAX_SAFE_INTEGER, bytes: content.subarray(end + 1) };
 }
 
-async function readIfThere(path: string): Promise<Buffer | undefined> {
+/** The content of a file; `undefined` when it is not there. Throws what the disk says otherwise. */
+export async function readIfThere(path: string): Promise<Buffer | undefined> {
   return onDisk('read', path, async () => {
     try {
       return await readFile(path);

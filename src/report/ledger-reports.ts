@@ -1,6 +1,5 @@
-import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { onDisk } from '../storage/disk-error.ts';
+import { readIfThere } from './ledger-file.ts';
 import type { LedgerEntry } from './ledger-entry.ts';
 import type { Break } from './ledger-chain.ts';
 import { sha256Of } from './ledger-line.ts';
@@ -34,7 +33,7 @@ export async function checkReports(
       elsewhere.push(file);
       continue;
     }
-    const bytes = await read(resolve(folder, file));
+    const bytes = await readIfThere(resolve(folder, file));
     if (!bytes && (removedBy.get(file) ?? 0) > entry.number) {
       removed += 1;
       continue;
@@ -57,15 +56,4 @@ export async function checkReports(
   const notes =
     elsewhere.length === 0 ? [] : [`${elsewhere.length} report(s) are not on this disk and were not checked: ${elsewhere[0]}`];
   return { breaks, notes, checked, removed };
-}
-
-async function read(path: string): Promise<Buffer | undefined> {
-  return onDisk('read', path, async () => {
-    try {
-      return await readFile(path);
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-      throw error;
-    }
-  });
 }

@@ -5,7 +5,6 @@ import { pino } from 'pino';
 import { systemClock, type Clock } from '../../src/clock.ts';
 import type { DrillRequest, RestoreDrillParts } from '../../src/jobs/drill-parts.ts';
 import { createRestoreDrill, type RestoreDrillOutcome } from '../../src/jobs/restore-drill.ts';
-import { findPrograms } from '../../src/postgres/programs.ts';
 import { createDiskStorage, type DiskStorage } from '../../src/storage/disk.ts';
 
 const MINUTE = 60_000;
@@ -43,7 +42,6 @@ export async function makeDrillGround(directories: readonly string[]): Promise<D
     sourceNamed: true,
     targets: [local],
     local: ['local'],
-    findPrograms: (serverMajor) => findPrograms({ serverMajor, directories }),
     directories,
     workFolder: at('work'),
     lock: { root: at('local'), folder: join(at('local'), 'restore-tests', '.lock') },
