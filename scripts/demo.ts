@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { createProgram } from '../src/cli/program.ts';
 import { errorBlock } from '../src/cli/error-block.ts';
-import { bytesText, countText, secondsText } from '../src/cli/quantities.ts';
+import { bytesText, countText, secondsText } from '../src/quantities.ts';
 import { tableLines } from '../src/cli/table.ts';
 import { systemClock } from '../src/clock.ts';
 import { processEnvironment } from '../src/config.ts';

@@ -2,7 +2,7 @@ import { BackupError } from '../errors.ts';
 import type { CleanupReport, DecisionReport } from '../report/cleanup-report.ts';
 import type { CommandContext } from './command.ts';
 import { errorBlock } from './error-block.ts';
-import { bytesText, countText } from './quantities.ts';
+import { bytesText, countText } from '../quantities.ts';
 import { tableLines } from './table.ts';
 
 /** Runs the weekly clean-up now, or shows what it would do. */

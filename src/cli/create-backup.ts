@@ -2,7 +2,7 @@ import { BackupError } from '../errors.ts';
 import type { BackupReport } from '../report/backup-report.ts';
 import type { CommandContext } from './command.ts';
 import { errorBlock } from './error-block.ts';
-import { bytesText, countText, secondsText } from './quantities.ts';
+import { bytesText, countText, secondsText } from '../quantities.ts';
 import { factLines } from './table.ts';
 
 /** Runs the nightly backup now: the same job with the same report. */

@@ -8,7 +8,7 @@ import { verifyLedger, type LedgerVerdict } from '../report/verify-ledger.ts';
 import { slotsBetween } from '../scheduler.ts';
 import { onDisk } from '../storage/disk-error.ts';
 import type { CommandContext } from './command.ts';
-import { countText } from './quantities.ts';
+import { countText } from '../quantities.ts';
 
 export interface EvidenceFlags {
   readonly publicKey?: readonly string[];

@@ -2,7 +2,7 @@ import type { Backup, BackupCopy } from '../catalog/backup.ts';
 import { listBackups, type Listing } from '../catalog/catalog.ts';
 import type { CommandContext } from './command.ts';
 import { errorBlock } from './error-block.ts';
-import { bytesText, countText, timeText } from './quantities.ts';
+import { bytesText, countText, timeText } from '../quantities.ts';
 import { tableLines } from './table.ts';
 
 /** Every backup on every target. A target that cannot be listed makes the listing partial: it is named, and the exit status is its own. */

@@ -3,7 +3,7 @@ import type { DrillReport } from '../report/drill-report.ts';
 import { BackupError } from '../errors.ts';
 import type { CommandContext } from './command.ts';
 import { errorBlock } from './error-block.ts';
-import { countText, secondsText } from './quantities.ts';
+import { countText, secondsText } from '../quantities.ts';
 import { factLines, tableLines } from './table.ts';
 
 /** Tables that are listed; the report has all. */

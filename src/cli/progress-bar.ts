@@ -1,4 +1,4 @@
-import { bytesText } from './quantities.ts';
+import { bytesText } from '../quantities.ts';
 import { printable, type Screen } from './terminal.ts';
 
 /** Shows what goes on: a bar that moves on a terminal, a line now and then elsewhere. */

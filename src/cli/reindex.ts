@@ -7,7 +7,7 @@ import { createDiskStorage } from '../storage/disk.ts';
 import type { Storage } from '../storage/storage.ts';
 import { chooseTargets, holders } from './choose-targets.ts';
 import type { CommandContext } from './command.ts';
-import { countText } from './quantities.ts';
+import { countText } from '../quantities.ts';
 
 /** Rebuilds a lost manifest from the dump itself, on every target that lacks it. */
 export async function reindex(context: CommandContext, what: string, targetName: string | undefined): Promise<number> {

@@ -6,7 +6,7 @@ import { restoreTable } from '../restore/restore-table.ts';
 import { restoreBackup, type RestoreResult } from '../restore/restore.ts';
 import type { CommandContext } from './command.ts';
 import { findDump } from './find-dump.ts';
-import { countText, secondsText } from './quantities.ts';
+import { countText, secondsText } from '../quantities.ts';
 import { reachServer } from './reach-server.ts';
 import { factLines } from './table.ts';
 import { parseTableName } from './table-name.ts';

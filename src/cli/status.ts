@@ -11,7 +11,7 @@ import type { CommandContext } from './command.ts';
 import { evidenceState, evidenceText } from './evidence-state.ts';
 import { backupValue } from './list-backups.ts';
 import { undeliveredLine } from './notify.ts';
-import { ageText, bytesText, timeText } from './quantities.ts';
+import { ageText, bytesText, timeText } from '../quantities.ts';
 import { factLines } from './table.ts';
 
 /** States that are a problem, with the code that they end with. `incomplete` is told by the run that made it. */

@@ -5,7 +5,7 @@ import type { ClientPrograms } from '../postgres/programs.ts';
 import { verifyBackup, type VerifyResult } from '../restore/verify.ts';
 import { chooseTargets, holders } from './choose-targets.ts';
 import type { CommandContext } from './command.ts';
-import { bytesText, secondsText } from './quantities.ts';
+import { bytesText, secondsText } from '../quantities.ts';
 
 /** Exit status when nothing was found wrong, but not everything could be checked. */
 const INCONCLUSIVE = new BackupError('BACKUP_INCOMPLETE', '').exitStatus;

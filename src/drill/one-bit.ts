@@ -18,6 +18,7 @@ export function withFlippedBit(inner: Storage, key: string, at: number): Storage
     probe: (signal) => inner.probe(signal),
     put: (each) => readOnly(each),
     remove: (each) => readOnly(each),
+    leftovers: (prefix, before, signal) => inner.leftovers(prefix, before, signal),
     sweep: (prefix) => readOnly(prefix),
   };
 }

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { open, readdir, rm, stat } from 'node:fs/promises';
+import { open, readdir, rm, stat, statfs } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { BackupError } from '../errors.ts';
 import { abortable } from './abortable.ts';
@@ -31,6 +31,15 @@ export function createDiskStorage(options: DiskStorageOptions): DiskStorage {
   const modes = options.readable === true ? READABLE : PRIVATE;
   const pathOf = (key: string) => join(root, checkKey(key));
   const begin = (key: string) => createTemporaryFile(root, pathOf(temporaryKey(checkKey(key))), pathOf(key), modes);
+
+  async function leftovers(prefix: string, before: Date, signal?: AbortSignal): Promise<Leftover[]> {
+    const found: Leftover[] = [];
+    for await (const { key, modified } of walk(root, prefix, signal)) {
+      // The time of the last write, not of creation: a file that something still writes to is no leftover.
+      if (isTemporary(key) && modified < before) found.push({ key, kind: 'temporary-file', started: modified });
+    }
+    return found;
+  }
 
   return {
     name: options.name,
@@ -82,15 +91,22 @@ export function createDiskStorage(options: DiskStorageOptions): DiskStorage {
       await removeFile(path);
     },
 
+    leftovers,
+
     async sweep(prefix, before, signal) {
       const removed: Leftover[] = [];
-      for await (const object of walk(root, prefix, signal)) {
-        // The time of the last write, not of creation: a file that something still writes to is no leftover.
-        if (!isTemporary(object.key) || object.modified >= before) continue;
-        await removeFile(join(root, object.key));
-        removed.push({ key: object.key, kind: 'temporary-file', started: object.modified });
+      for (const leftover of await leftovers(prefix, before, signal)) {
+        await removeFile(join(root, leftover.key));
+        removed.push(leftover);
       }
       return removed;
+    },
+
+    async free(signal) {
+      signal?.throwIfAborted();
+      await checkRoot(root);
+      const { bavail, bsize } = await onDisk('look at', root, () => statfs(root));
+      return bavail * bsize;
     },
 
     async probe(signal) {

@@ -2,7 +2,7 @@ import { BackupError } from '../errors.ts';
 import type { Content, Storage } from './storage.ts';
 
 export interface Fault {
-  readonly operation: 'put' | 'get' | 'head' | 'list' | 'remove' | 'sweep' | 'probe';
+  readonly operation: 'put' | 'get' | 'head' | 'list' | 'remove' | 'leftovers' | 'sweep' | 'probe';
   /**
    * `fail`: throws. `stall`: neither answers nor goes on until the signal aborts. `truncate`: silently stores or gives only
    * the first bytes, as a target that lies. `flip`: one bit of the byte at `afterBytes` is the other way round.
@@ -60,6 +60,10 @@ export function createFaultyStorage(inner: Storage, faults: readonly Fault[]): S
     async remove(key, signal) {
       await strike('remove', key, signal);
       return inner.remove(key, signal);
+    },
+    async leftovers(prefix, before, signal) {
+      await strike('leftovers', prefix, signal);
+      return inner.leftovers(prefix, before, signal);
     },
     async sweep(prefix, before, signal) {
       await strike('sweep', prefix, signal);

@@ -72,6 +72,7 @@ export function createMemoryStorage(options: { readonly name: string; readonly c
       objects.delete(checkKey(key));
     },
 
+    leftovers: () => Promise.resolve([]),
     sweep: () => Promise.resolve([]),
     async probe(signal) {
       signal?.throwIfAborted();

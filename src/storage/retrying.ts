@@ -45,6 +45,7 @@ export async function retry<T>(
  */
 export function withRetries(inner: Storage, policy: RetryPolicy = DEFAULT_RETRIES): Storage {
   const protection = inner.protection?.bind(inner);
+  const free = inner.free?.bind(inner);
   return {
     name: inner.name,
     location: (key) => inner.location(key),
@@ -59,9 +60,11 @@ export function withRetries(inner: Storage, policy: RetryPolicy = DEFAULT_RETRIE
     head: (key, signal) => retry(policy, () => inner.head(key, signal), signal),
     list: (prefix, signal) => list(inner, policy, prefix, signal),
     remove: (key, signal) => retry(policy, () => inner.remove(key, signal), signal),
+    leftovers: (prefix, before, signal) => retry(policy, () => inner.leftovers(prefix, before, signal), signal),
     sweep: (prefix, before, signal) => retry(policy, () => inner.sweep(prefix, before, signal), signal),
     probe: (signal) => retry(policy, () => inner.probe(signal), signal),
     ...(protection && { protection: (key, signal) => retry(policy, () => protection(key, signal), signal) }),
+    ...(free && { free: (signal) => retry(policy, () => free(signal), signal) }),
   };
 }
 

@@ -51,18 +51,18 @@ export function createS3Storage(options: S3StorageOptions): S3Storage {
       await removeObject(target, key, signal);
     },
 
+    async leftovers(prefix, before, signal) {
+      const found: Leftover[] = [];
+      for await (const { leftover } of listLeftovers(target, base, prefix, before, signal)) found.push(leftover);
+      return found;
+    },
+
     async sweep(prefix, before, signal) {
       const removed: Leftover[] = [];
-      for await (const { Key = '', UploadId = '', Initiated } of listUploads(target, base + prefix, signal)) {
-        if (!Initiated || Initiated >= before) continue;
-        await abortUpload(target, Key, UploadId, signal ?? new AbortController().signal);
-        removed.push({ key: Key.slice(base.length), kind: 'incomplete-upload', started: Initiated });
-      }
-      // What a probe leaves that was killed in between.
-      for await (const { key, modified } of listAll(target, base, prefix, signal)) {
-        if (!isTemporary(key) || modified >= before) continue;
-        await removeObject(target, key, signal);
-        removed.push({ key, kind: 'temporary-file', started: modified });
+      for await (const { leftover, upload } of listLeftovers(target, base, prefix, before, signal)) {
+        if (upload) await abortUpload(target, upload.Key, upload.UploadId, signal ?? new AbortController().signal);
+        else await removeObject(target, leftover.key, signal);
+        removed.push(leftover);
       }
       return removed;
     },
@@ -123,6 +123,20 @@ async function* listAll(target: S3Target, base: string, prefix: string, signal?:
   } catch (error) {
     signal?.throwIfAborted();
     throw s3Error(error, 'list', `s3://${target.bucket}/${Prefix}`);
+  }
+}
+
+/** Incomplete uploads, and what a probe leaves that was killed in between. */
+async function* listLeftovers(target: S3Target, base: string, prefix: string, before: Date, signal: AbortSignal | undefined) {
+  for await (const { Key = '', UploadId = '', Initiated } of listUploads(target, base + prefix, signal)) {
+    if (!Initiated || Initiated >= before) continue;
+    const leftover: Leftover = { key: Key.slice(base.length), kind: 'incomplete-upload', started: Initiated };
+    yield { leftover, upload: { Key, UploadId } };
+  }
+  for await (const { key, modified } of listAll(target, base, prefix, signal)) {
+    if (!isTemporary(key) || modified >= before) continue;
+    const leftover: Leftover = { key, kind: 'temporary-file', started: modified };
+    yield { leftover, upload: undefined };
   }
 }
 

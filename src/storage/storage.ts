@@ -88,7 +88,10 @@ export interface Storage {
   /** Removes an object. Idempotent: no error when there is none. */
   remove(key: string, signal?: AbortSignal): Promise<void>;
 
-  /** Removes what killed or failed `put`s under `prefix` left behind, if begun before `before`. Returns what it removed. */
+  /** What killed or failed `put`s under `prefix` left behind, if begun before `before`. Throws rather than tell only a part. */
+  leftovers(prefix: string, before: Date, signal?: AbortSignal): Promise<Leftover[]>;
+
+  /** Removes them. Returns what it removed. */
   sweep(prefix: string, before: Date, signal?: AbortSignal): Promise<Leftover[]>;
 
   /**
@@ -96,6 +99,9 @@ export interface Storage {
    * not let these credentials see the protection answers as if there were none.
    */
   protection?(key: string, signal?: AbortSignal): Promise<Protection | undefined>;
+
+  /** Bytes that may still be stored. Only targets that can be full have this. */
+  free?(signal?: AbortSignal): Promise<number>;
 
   /** Proves the target usable before a long run: exists, writable, readable. Throws the error a person can act on. */
   probe(signal?: AbortSignal): Promise<void>;

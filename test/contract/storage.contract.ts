@@ -245,7 +245,11 @@ export function storageContract(name: string, open: () => Promise<StorageFixture
       expect(await storage.sweep('elsewhere/', new Date('2100-01-01'))).toEqual([]);
       expect(await fixture.leftovers()).toBe(left);
 
-      expect((await storage.sweep('swept/', new Date('2100-01-01'))).length).toBe(left);
+      const seen = await storage.leftovers('swept/', new Date('2100-01-01'));
+      expect(seen).toHaveLength(left);
+      expect(await storage.leftovers('swept/', new Date(0))).toEqual([]);
+      expect(await fixture.leftovers()).toBe(left);
+      expect(await storage.sweep('swept/', new Date('2100-01-01'))).toEqual(seen);
       expect(await fixture.leftovers()).toBe(0);
       expect(await keysOf(storage, 'swept/')).toEqual(['swept/whole']);
     });

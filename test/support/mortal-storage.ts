@@ -25,6 +25,7 @@ export function mortal<T extends Storage>(inner: T, moment: Moment): T {
       await inner.remove(key, signal);
       moment(`${name} after remove ${key}`);
     },
+    leftovers: (prefix, before, signal) => inner.leftovers(prefix, before, signal),
     async sweep(prefix, before, signal) {
       moment(`${name} before sweep`);
       return inner.sweep(prefix, before, signal);

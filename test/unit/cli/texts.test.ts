@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { errorBlock } from '../../../src/cli/error-block.ts';
-import { ageText, bytesText, countText, secondsText, timeText } from '../../../src/cli/quantities.ts';
+import { ageText, bytesText, countText, secondsText, timeText } from '../../../src/quantities.ts';
 import { parseTableName } from '../../../src/cli/table-name.ts';
 import { factLines, tableLines } from '../../../src/cli/table.ts';
 import { printLines } from '../../../src/cli/terminal.ts';

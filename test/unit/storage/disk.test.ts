@@ -1,6 +1,8 @@
+import { execFile } from 'node:child_process';
 import { chmod, mkdir, mkdtemp, readdir, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { bytesContent, fileContent } from '../../../src/storage/content.ts';
 import { createDiskStorage, type DiskStorage } from '../../../src/storage/disk.ts';
@@ -57,6 +59,13 @@ test('sweep spares a temporary file that was written to lately, and files that o
   expect((await readdir(root)).sort()).toEqual(['.y.sql.gz.0123456789abcdef.partial', 'x.partial']);
 });
 
+test('says how much still fits, as df does', async () => {
+  const free = await disk.free!();
+  const { stdout } = await promisify(execFile)('df', ['--output=avail', '--block-size=1', root]);
+  // Others write to the same file system meanwhile.
+  expect(free / Number(stdout.split('\n')[1])).toBeCloseTo(1, 1);
+});
+
 test('content can come from a file', async () => {
   await writeFile(join(root, 'side'), patternContent(3 * MIB).bytes());
   const content = await fileContent(join(root, 'side'));
@@ -78,6 +87,7 @@ describe('errors a person can act on', () => {
     await expect(missing.probe()).rejects.toMatchObject(error);
     await expect(missing.head('full/x')).rejects.toMatchObject(error);
     await expect(missing.sweep('', new Date(0))).rejects.toMatchObject(error);
+    await expect(missing.free!()).rejects.toMatchObject(error);
     await expect(keysOf(missing)).rejects.toMatchObject(error);
     expect(await readdir(root)).toEqual([]);
   });
