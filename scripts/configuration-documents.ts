@@ -1,5 +1,5 @@
 import { tree } from '../src/config/merge.ts';
-import { DIRECTORY_VARIABLE, SETTINGS } from '../src/config/settings.ts';
+import { DIRECTORY_VARIABLE, isOfSource, keyInSource, SETTINGS } from '../src/config/settings.ts';
 
 /** The files that are made from the list of settings, by path. */
 export function configurationDocuments(): ReadonlyMap<string, string> {
@@ -20,12 +20,14 @@ Later sources win over earlier ones:
 1. \`config/default.json\`: every setting with its default;
 2. \`config/<environment>.json\`: what differs in one environment. The environment is named by \`DB_BACKUP_ENV\`, else by
    \`NODE_ENV\`, else it is \`production\`. A file that \`DB_BACKUP_ENV\` names must exist;
-3. environment variables. Of several for one setting, the first in the table wins. An empty one counts as not set.
+3. environment variables. Of several for one setting, the first in the table wins. An empty one counts as not set;
+4. for one of several databases, what \`sources\` in a file says for it ([sources](sources.md)).
 
 \`${DIRECTORY_VARIABLE}\` names another folder for these files.
 
 A setting marked *file* can also be read from a file: \`POSTGRES_PASSWORD_FILE=/run/secrets/password\` stands for the
-content of that file, without the line end. Setting both is an error.
+content of that file, without the line end. Setting both is an error. In a configuration file, \`{"file": "/run/secrets/password"}\` in
+the place of the value does the same.
 
 Nothing is guessed: an unknown or mistyped key in a file, or a variable that begins with \`BACKUP_\`, \`DB_BACKUP_\`, \`EVIDENCE_\` or
 \`POSTGRES_\` and is not listed here, stops the start, and the message names the nearest valid one. (Variables of the official
@@ -44,7 +46,9 @@ function groups(): [string, Settings][] {
   return names.map((name) => [name, SETTINGS.filter(({ key }) => key.startsWith(`${name}.`))]);
 }
 
-function entry({ key, format, default: value, env, about, secret, fromFile }: Settings[number]): string {
+function entry(setting: Settings[number]): string {
+  const { key, format, default: value, env, about, secret, fromFile } = setting;
+  const ofSource = isOfSource(setting) ? `\n- For one of \`sources\`: \`${keyInSource(setting)}\`` : '';
   const notes = [secret === true ? 'secret' : '', fromFile === true ? 'file' : ''].filter((note) => note !== '');
   const variables = env.map((name) => `\`${name}\``).join(', ');
   return `### \`${key}\`
@@ -53,7 +57,7 @@ ${about}
 
 - Variables: ${variables}${notes.length === 0 ? '' : ` (*${notes.join(', ')}*)`}
 - Default: ${shown(value)}
-- Expected: ${format.expected}
+- Expected: ${format.expected}${ofSource}
 `;
 }
 

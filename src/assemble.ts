@@ -1,31 +1,44 @@
 import { readFileSync } from 'node:fs';
-import { isAbsolute, join, relative } from 'node:path';
-import { systemClock } from './clock.ts';
-import type { Config } from './config.ts';
-import { Evidence } from './jobs/evidence.ts';
-import { assembleAlerts, type AlertingTools } from './assemble/alerts.ts';
+import { isAbsolute, relative } from 'node:path';
+import { assembleAlerts, type Alerting, type AlertingTools } from './assemble/alerts.ts';
 import { cleanupParts } from './assemble/cleanup-parts.ts';
 import { drillParts } from './assemble/drill-parts.ts';
+import { createTargets, type Decorate, type TargetsOfSource } from './assemble/targets.ts';
+import { systemClock } from './clock.ts';
+import type { Config, Configs, SharedConfig } from './config.ts';
+import type { BackupWatch } from './jobs/backup-parts.ts';
 import type { DrillRequest } from './jobs/drill-parts.ts';
+import { Evidence } from './jobs/evidence.ts';
+import type { Job, JobContext, JobOutcome } from './jobs/job.ts';
 import { createNightlyBackup, type NightlyBackup } from './jobs/nightly-backup.ts';
 import { createRestoreDrill, type RestoreDrill } from './jobs/restore-drill.ts';
-import type { BackupWatch } from './jobs/backup-parts.ts';
-import type { JobContext, JobOutcome } from './jobs/job.ts';
 import { createWeeklyCleanup, type WeeklyCleanup } from './jobs/weekly-cleanup.ts';
-import type { ConnectionOptions } from './postgres/connection.ts';
-import { findPrograms, type ClientPrograms } from './postgres/programs.ts';
 import { withAlerts } from './jobs/with-alerts.ts';
 import { withEvidence } from './jobs/with-evidence.ts';
+import type { ConnectionOptions } from './postgres/connection.ts';
+import { findPrograms, type ClientPrograms } from './postgres/programs.ts';
 import { readSigningKey } from './report/evidence-key.ts';
 import { createLedger, recordRemovedReports } from './report/ledger.ts';
 import { LOGS, type ReportPlace } from './report/report-file.ts';
 import { slotsBetween } from './scheduler.ts';
 import { createDiskStorage } from './storage/disk.ts';
-import { DEFAULT_RETRIES, withRetries, type RetryPolicy } from './storage/retrying.ts';
-import { createS3Storage } from './storage/s3.ts';
 import type { Storage } from './storage/storage.ts';
 
 /** The parts of the program, made from its configuration. */
+export interface Program {
+  readonly config: SharedConfig;
+  /** One for each configured source, in their order. */
+  readonly sources: readonly Parts[];
+  /** Version of this program. */
+  readonly version: string;
+  /** The ledger of all sources; undefined where it has no folder. Throws `CONFIG_INVALID` when its key is none. */
+  evidence(): Evidence | undefined;
+  readonly alerting: Alerting;
+  /** Closes idle connections of the targets. */
+  close(): void;
+}
+
+/** What one source is worked on with. What sources share is the same object in all of them. */
 export interface Parts {
   readonly config: Config;
   readonly connection: ConnectionOptions;
@@ -35,16 +48,15 @@ export interface Parts {
   readonly findPrograms: (serverMajor: number) => Promise<ClientPrograms>;
   /** Where reports are, the first that takes one. */
   readonly reports: readonly ReportPlace[];
-  /** Version of this program. */
   readonly version: string;
-  /** The ledger; undefined where it has no folder. Throws `CONFIG_INVALID` when its key is none. */
+  /** That of the program. */
   evidence(): Evidence | undefined;
   /** Who is told of problems; every job below tells them. */
   readonly alerting: AlertingTools;
   nightlyBackup(watch?: BackupWatch): NightlyBackup;
   restoreDrill(request?: DrillRequest, watch?: BackupWatch): RestoreDrill;
   weeklyCleanup(): WeeklyCleanup;
-  /** Closes idle connections of the targets. */
+  /** Closes idle connections of the targets of all sources. */
   close(): void;
 }
 
@@ -52,35 +64,62 @@ export interface AssembleOptions {
   /** More targets than the configuration has. */
   readonly moreTargets?: readonly Storage[];
   /** Puts something around a target: tests of what happens when one fails. */
-  readonly decorate?: <T extends Storage>(target: T) => T;
+  readonly decorate?: Decorate;
+}
+
+/** The parts for one source alone. */
+export function assemble(config: Config, options: AssembleOptions = {}): Parts {
+  return assembleAll({ shared: config, sources: [config] }, options).sources[0]!;
 }
 
 /** The only place that knows every adapter. Opens no connection and touches no file but our own package.json. */
-export function assemble(config: Config, options: AssembleOptions = {}): Parts {
-  const decorate = options.decorate ?? (<T extends Storage>(target: T): T => target);
-  const retries: RetryPolicy = { ...DEFAULT_RETRIES, attempts: config.storage.attempts };
-  const { local, s3 } = config.targets;
-  const spool = local && decorate(createDiskStorage({ name: 'local', root: local.directory }));
-  const bucket = s3 && createS3Storage({ name: 's3', ...s3 });
-  const others = [...(bucket ? [withRetries(decorate(bucket), retries)] : []), ...(options.moreTargets ?? [])];
-  const targets: readonly Storage[] = [...(spool ? [spool] : []), ...others];
-  const { connection } = config.source;
+export function assembleAll({ shared, sources }: Configs, options: AssembleOptions = {}): Program {
+  const decorate: Decorate = options.decorate ?? ((target) => target);
   const version = ownVersion();
-  const reports = reportPlaces(config, others, decorate);
-  const programsFor = (serverMajor: number) => findPrograms({ serverMajor, ...config.programs });
+  const targets = createTargets(options.moreTargets ?? [], decorate);
+  const ofEach = sources.map((config) => ({ config, own: targets.of(config) }));
+  const folder = reportFolder(shared, decorate);
+  const others = [...new Set(ofEach.flatMap(({ own }) => own.others))];
   let ledgerOf: Evidence | undefined;
-  const evidence = () => (ledgerOf ??= createEvidence(config, targets, others));
-  const recorded = <O extends JobOutcome>(job: { name: string; run(context: JobContext): Promise<O> }) => {
-    const ledger = evidence();
-    return ledger ? withEvidence(job, ledger) : job;
+  const evidence = () => (ledgerOf ??= createEvidence(shared, others));
+  const alerting = assembleAlerts(
+    shared.notify,
+    sources.map(({ source, notify }) => ({ name: source.name, listed: source.listed, ping: notify.ping })),
+    { places: [folder, ...others.map(inLogs)], redact: shared.redact },
+  );
+  const close = (): void => targets.close();
+  const common = { version, decorate, folder, evidence, alerting, close };
+  return {
+    config: shared,
+    sources: ofEach.map(({ config, own }) => assembleSource(config, own, common)),
+    ...{ version, evidence, alerting, close },
   };
+}
 
-  const alerting = assembleAlerts(config.notify, { places: reports, redact: config.redact });
-  const { alerts, pingers } = alerting;
-  const alerted = <O extends JobOutcome>(job: { name: string; run(context: JobContext): Promise<O> }) => {
+interface Common extends Pick<Program, 'version' | 'evidence' | 'alerting' | 'close'> {
+  readonly decorate: Decorate;
+  readonly folder: ReportPlace;
+}
+
+function assembleSource(config: Config, own: TargetsOfSource, common: Common): Parts {
+  const { version, decorate, evidence, alerting, close } = common;
+  const { spool, others, targets, retries } = own;
+  const { name } = config.source;
+  const { connection } = config.source;
+  const reports = [common.folder, ...others.map(inLogs)];
+  const programsFor = (serverMajor: number) => findPrograms({ serverMajor, ...config.programs });
+  const { alerts, notifiers } = alerting;
+  const pingers = alerting.pingers.get(name)!;
+
+  type JobOf<O extends JobOutcome> = Job & { run(context: JobContext): Promise<O> };
+  const recorded = <O extends JobOutcome>(job: JobOf<O>) => {
+    const ledger = evidence();
+    return ledger ? withEvidence(job, ledger, targets) : job;
+  };
+  const alerted = <O extends JobOutcome>(job: JobOf<O>) => {
     const pinger = pingers.get(job.name);
     if (alerts.channels.length === 0 && !pinger) return job;
-    return withAlerts(job, { source: config.source.name, alerts, ...(pinger && { pinger }), redact: config.redact });
+    return withAlerts(job, { source: name, alerts, ...(pinger && { pinger }), redact: config.redact });
   };
 
   return {
@@ -91,12 +130,12 @@ export function assemble(config: Config, options: AssembleOptions = {}): Parts {
     reports,
     version,
     evidence,
-    alerting,
+    alerting: { alerts, notifiers, pingers },
     nightlyBackup: (watch) =>
       alerted(
         recorded(
           createNightlyBackup({
-            source: config.source.name,
+            source: name,
             connection,
             findPrograms: programsFor,
             targets,
@@ -110,7 +149,7 @@ export function assemble(config: Config, options: AssembleOptions = {}): Parts {
             version,
             hooks: {
               ...{ directory: config.hooks.directory, timeoutMs: config.hooks.timeoutSeconds * 1000 },
-              ...{ source: config.source.name, connection },
+              ...{ source: name, connection },
             },
             ...(watch && { watch }),
           }),
@@ -141,38 +180,28 @@ export function assemble(config: Config, options: AssembleOptions = {}): Parts {
       const job = createWeeklyCleanup(cleanupParts(config, { ...given, ...record }));
       return { ...job, ...alerted(recorded(job)) };
     },
-    close: () => bucket?.close(),
+    close,
   };
 }
 
-/** The configured folder first; the other targets only so that a run never goes without a report. */
-function reportPlaces(
-  { paths, targets }: Config,
-  others: readonly Storage[],
-  decorate: (target: Storage) => Storage,
-): ReportPlace[] {
-  const elsewhere = others.map((storage) => ({ storage, prefix: LOGS }));
+/** The folder of reports; other targets serve only so that a run never goes without a report. */
+function reportFolder({ paths }: SharedConfig, decorate: Decorate): ReportPlace {
   // Auditors read them under accounts of their own.
-  const folder = (root: string) => decorate(createDiskStorage({ name: 'reports', root, readable: true }));
-  // The default is below the backup directory, which must exist, while its `logs` is made when needed.
-  if (targets.local && paths.reports === join(targets.local.directory, 'logs')) {
-    return [{ storage: folder(targets.local.directory), prefix: LOGS, underLock: true }, ...elsewhere];
-  }
-  return [{ storage: folder(paths.reports), prefix: '' }, ...elsewhere];
+  const storage = decorate(createDiskStorage({ name: 'reports', root: paths.reportRoot, readable: true }));
+  return paths.reportRoot === paths.reports ? { storage, prefix: '' } : { storage, prefix: LOGS, underLock: true };
+}
+
+function inLogs(storage: Storage): ReportPlace {
+  return { storage, prefix: LOGS };
 }
 
 /** Where it has a folder: a ledger in a bucket could not be appended to. */
-function createEvidence(
-  { evidence, targets: { local }, redact }: Config,
-  targets: readonly Storage[],
-  others: readonly Storage[],
-): Evidence | undefined {
+function createEvidence({ evidence, paths, redact }: SharedConfig, others: readonly Storage[]): Evidence | undefined {
   const { folder, key } = evidence;
   if (folder === undefined) return undefined;
-  const root = local && folder === join(local.directory, 'logs') ? local.directory : folder;
   const signing = key === undefined ? {} : { key: readSigningKey(key) };
-  const ledger = createLedger({ folder, root, clock: systemClock, ...signing });
-  return new Evidence({ ledger, targets, reports: others, slotsBetween, redact });
+  const ledger = createLedger({ folder, root: paths.reportRoot, clock: systemClock, ...signing });
+  return new Evidence({ ledger, reports: others, slotsBetween, redact });
 }
 
 function ownVersion(): string {

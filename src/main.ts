@@ -1,11 +1,11 @@
 #!/usr/bin/env node
 // The daemon: reads the configuration, schedules the jobs, and ends cleanly when told to.
 import { fileURLToPath } from 'node:url';
-import { assemble } from './assemble.ts';
+import { assembleAll } from './assemble.ts';
 import { startProblems, tellOfFailedStart } from './assemble/start-failure.ts';
 import { errorBlock } from './cli/error-block.ts';
 import { systemClock } from './clock.ts';
-import { loadConfig, processEnvironment } from './config.ts';
+import { loadConfigs, processEnvironment } from './config.ts';
 import { readNotifyPart } from './config/notify-part.ts';
 import { BackupError, toBackupError } from './errors.ts';
 import type { Evidence } from './jobs/evidence.ts';
@@ -32,25 +32,29 @@ try {
 }
 
 function run(): void {
-  const config = loadConfig(options);
-  const log = createLog(config.log.level, { redact: config.redact });
-  const parts = assemble(config);
-  const { backup, cleanup, drill, timeZone } = config.schedule;
-  const entries = [
-    { job: parts.nightlyBackup(), expression: backup, timeZone },
-    { job: parts.weeklyCleanup(), expression: cleanup, timeZone },
-    { job: parts.restoreDrill(), expression: drill, timeZone },
-  ];
-  const evidence = parts.evidence();
-  const { alerts } = parts.alerting;
+  const configs = loadConfigs(options);
+  const { shared } = configs;
+  const log = createLog(shared.log.level, { redact: shared.redact });
+  const program = assembleAll(configs);
+  const entries = program.sources.flatMap((parts) => {
+    const { backup, cleanup, drill, timeZone } = parts.config.schedule;
+    return [
+      { job: parts.nightlyBackup(), expression: backup, timeZone },
+      { job: parts.weeklyCleanup(), expression: cleanup, timeZone },
+      { job: parts.restoreDrill(), expression: drill, timeZone },
+    ];
+  });
+  const evidence = program.evidence();
+  const { alerts } = program.alerting;
+  const names = program.sources.map(({ config }) => config.source.name);
   const stopped = new AbortController();
   const telling = { log, clock: systemClock, signal: stopped.signal };
   const scheduler = createScheduler(entries, {
     clock: systemClock,
     log,
     onLostSlot: async (job, slot, state, why) => {
-      const told = alerts.tell(lostSlot(config.source.name, job, slot, why), telling);
-      await evidence?.enter({ job, slot, state, why });
+      const told = alerts.tell(lostSlot(job, slot, why), telling);
+      await evidence?.enter({ job: job.name, source: job.source, slot, state, why });
       await told;
     },
   });
@@ -72,7 +76,7 @@ function run(): void {
     }, DRAIN_MS);
     stopped.abort();
     const ended = await scheduler.stop(new BackupError('ABORTED', `stopped by ${name}`));
-    parts.close();
+    program.close();
     clearTimeout(timer);
     const aborted = ended.find(({ outcome }) => outcome === 'aborted');
     log.info({ aborted: aborted !== undefined }, 'stopped');
@@ -85,17 +89,17 @@ function run(): void {
 
   async function begin(): Promise<void> {
     if (alerts.channels.length > 0) {
-      void alerts.tell({ clear: startProblems(config.source.name) }, telling);
+      void alerts.tell({ clear: startProblems(names) }, telling);
       void keepDelivering(alerts, REDELIVERY_MS, telling);
     }
-    await beginEvidence(evidence, entries, parts.version, log);
+    await beginEvidence(evidence, entries, program.version, log);
     if (stopping) return;
     scheduler.start();
     log.info(
       {
-        version: parts.version,
-        source: config.source.name,
-        targets: parts.targets.map(({ name }) => name),
+        version: program.version,
+        ...(names.length === 1 ? { source: names[0] } : { sources: names }),
+        targets: [...new Set(program.sources.flatMap(({ targets }) => targets.map(({ name }) => name)))],
         jobs: scheduler.nextRuns(),
       },
       'scheduled',
@@ -116,7 +120,10 @@ async function beginEvidence(
   }
   const { path, key } = evidence.ledger;
   try {
-    const schedules = entries.map(({ job, expression, timeZone }) => ({ job: job.name, expression, timeZone }));
+    const schedules = entries.map(({ job, expression, timeZone }) => ({
+      ...{ job: job.name, expression, timeZone },
+      ...(job.source !== undefined && { source: job.source }),
+    }));
     await evidence.begin(schedules, version);
     if (key !== undefined) log.info({ ledger: path, key }, 'evidence: entries are signed');
     else log.warn({ ledger: path }, 'evidence: entries are chained but NOT signed; `backup-manager evidence keygen` makes a key');

@@ -13,10 +13,11 @@ export interface ScheduleEntry {
 }
 
 /** Told of the slots that no run was started for. What it returns is waited for when the scheduler is stopped. */
-export type OnLostSlot = (job: string, slot: Date, state: 'missed' | 'skipped', why: string) => Promise<void>;
+export type OnLostSlot = (job: Job, slot: Date, state: 'missed' | 'skipped', why: string) => Promise<void>;
 
 export interface NextRun {
   readonly job: string;
+  readonly source?: string;
   readonly schedule: string;
   readonly timeZone: string;
   /** `undefined` when the expression never matches again. */
@@ -100,7 +101,7 @@ export function createScheduler(
     },
     nextRuns: () =>
       tasks.map(({ entry, task }) => ({
-        job: entry.job.name,
+        ...namesOf(entry.job),
         schedule: entry.expression,
         timeZone: entry.timeZone,
         next: task.getNextRuns(1)[0],
@@ -135,18 +136,18 @@ export function createScheduler(
       logger: {
         info: () => undefined,
         debug: () => undefined,
-        warn: (message) => log.warn({ job: job.name }, message),
-        error: (message) => log.error({ job: job.name }, String(message)),
+        warn: (message) => log.warn(namesOf(job), message),
+        error: (message) => log.error(namesOf(job), String(message)),
       },
       // Told below, once, in our own words.
       suppressMissedWarning: true,
     });
     task.on('execution:overlap', ({ date }) => {
-      log.warn({ job: job.name, slot: date.toISOString() }, 'skipped: the last run still goes on');
+      log.warn({ ...namesOf(job), slot: date.toISOString() }, 'skipped: the last run still goes on');
       lose(job, date, 'skipped', 'the last run still went on');
     });
     task.on('execution:missed', ({ date }) => {
-      log.warn({ job: job.name, slot: date.toISOString() }, 'missed: this process was busy, suspended or the clock was set');
+      log.warn({ ...namesOf(job), slot: date.toISOString() }, 'missed: this process was busy, suspended or the clock was set');
       lose(job, date, 'missed', 'the daemon was busy or suspended, or its clock was set forward');
     });
     return task;
@@ -154,9 +155,12 @@ export function createScheduler(
 
   function lose(job: Job, slot: Date, state: 'missed' | 'skipped', why: string): void {
     if (!onLostSlot) return;
-    const told = onLostSlot(job.name, slot, state, why)
+    const told = onLostSlot(job, slot, state, why)
       .catch((error: unknown) => {
-        log.error({ job: job.name, slot: slot.toISOString(), err: toBackupError(error) }, `a ${state} slot is not in the ledger`);
+        log.error(
+          { ...namesOf(job), slot: slot.toISOString(), err: toBackupError(error) },
+          `a ${state} slot is not in the ledger`,
+        );
       })
       .finally(() => telling.delete(told));
     telling.add(told);
@@ -166,14 +170,18 @@ export function createScheduler(
   async function fire(job: Job, slot: Date): Promise<void> {
     if (abort.signal.aborted) return;
     const run = job
-      .run({ signal: abort.signal, log: log.child({ job: job.name }), clock, slot })
+      .run({ signal: abort.signal, log: log.child(namesOf(job)), clock, slot })
       .catch((error: unknown): JobOutcome => {
         const failure = toBackupError(error);
-        log.error({ job: job.name, err: failure }, 'the job broke');
+        log.error({ ...namesOf(job), err: failure }, 'the job broke');
         return { outcome: 'failure', exitStatus: failure.exitStatus };
       });
     running.add(run);
     await run;
     running.delete(run);
   }
+}
+
+function namesOf({ name, source }: Job): { readonly job: string; readonly source?: string } {
+  return { job: name, ...(source !== undefined && { source }) };
 }

@@ -22,32 +22,53 @@ export interface AlertingTools {
   readonly pingers: ReadonlyMap<string, Pinger>;
 }
 
-/** The configured ways to people. Opens no connection. */
+/** A source, as far as alerts know it. */
+interface PingedSource {
+  readonly name: string;
+  readonly listed: boolean;
+  readonly ping: NotifyConfig['ping'];
+}
+
+export interface Alerting {
+  readonly alerts: Alerts;
+  readonly notifiers: readonly Notifier[];
+  /** By name of the source. */
+  readonly pingers: ReadonlyMap<string, ReadonlyMap<string, Pinger>>;
+}
+
+/** The configured ways to people, for all sources. Opens no connection. */
 export function assembleAlerts(
   config: NotifyConfig,
+  sources: readonly PingedSource[],
   options: { readonly places: readonly StatePlace[]; readonly redact: (text: string) => string },
-): AlertingTools {
-  const { pagerDuty, slack, webhook, mail, ping } = config;
+): Alerting {
+  const { pagerDuty, slack, webhook, mail } = config;
   const notifiers = [
     ...(pagerDuty ? [createPagerDuty(pagerDuty)] : []),
     ...(slack ? [createSlack(slack)] : []),
     ...(webhook ? [createWebhook({ ...webhook, clock: systemClock })] : []),
     ...(mail ? [createMail(mail)] : []),
   ].map((notifier) => withRetries(notifier, DELIVERY));
-  const pingers = new Map<string, Pinger>();
-  for (const key of ['backup', 'cleanup', 'drill'] as const) {
-    const url = ping[key];
-    const job = PINGED[key];
-    if (url === undefined) continue;
-    pingers.set(job, withPingRetries(createPinger({ name: `ping ${job}`, url, exitStatus: ping.exitStatus }), DELIVERY));
-  }
+  const pingers = new Map(sources.map((source) => [source.name, pingersOf(source)]));
   const alerts = createAlerts({
     notifiers,
-    pings: [...pingers.values()].map(({ name }) => name),
+    pings: [...pingers.values()].flatMap((each) => [...each.values()].map(({ name }) => name)),
     store: createAlertStore(options.places),
     repeatMs: config.repeatHours * HOUR_MS,
     timeoutMs: config.timeoutSeconds * 1000,
     redact: options.redact,
   });
   return { alerts, notifiers, pingers };
+}
+
+function pingersOf({ name, listed, ping }: PingedSource): Map<string, Pinger> {
+  const pingers = new Map<string, Pinger>();
+  for (const key of ['backup', 'cleanup', 'drill'] as const) {
+    const url = ping[key];
+    const job = PINGED[key];
+    if (url === undefined) continue;
+    const channel = listed ? `ping ${job} of ${name}` : `ping ${job}`;
+    pingers.set(job, withPingRetries(createPinger({ name: channel, url, exitStatus: ping.exitStatus }), DELIVERY));
+  }
+  return pingers;
 }

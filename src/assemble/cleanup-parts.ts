@@ -25,6 +25,7 @@ export function cleanupParts(
   const rules = new Map(given.targets.map(({ name }) => [name, name === 's3' ? retention.s3 : retention.rules]));
   return {
     ...given,
+    source: source.name,
     sources: [{ name: source.name, freshnessLimitMs, rules }],
     workFolder: config.paths.work,
     reportRules: { years: retention.reportYears, hourlyDays: retention.hourlyReportDays },

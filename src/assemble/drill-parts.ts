@@ -23,9 +23,8 @@ export function drillParts(
   const { drill, paths, schedule, source } = config;
   const { local } = config.targets;
   const { others, decorate, watch, ...rest } = given;
-  const besideLogs = local && paths.reports === join(local.directory, 'logs') ? local.directory : paths.reports;
   // Auditors read them under accounts of their own.
-  const folder = decorate(createDiskStorage({ name: 'reports', root: besideLogs, readable: true }));
+  const folder = decorate(createDiskStorage({ name: 'reports', root: paths.reportRoot, readable: true }));
   return {
     ...rest,
     source: source.name,

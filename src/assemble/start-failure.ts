@@ -11,8 +11,8 @@ import { assembleAlerts } from './alerts.ts';
 const UNKNOWN = 'unknown';
 
 /** What a failed start is known by, in alerts. More than one: the name of the source may have been part of what was wrong. */
-export function startProblems(source: string): ProblemKey[] {
-  return [source, UNKNOWN].map((name) => ({ source: name, job: 'daemon', kind: 'configuration' }));
+export function startProblems(sources: readonly string[]): ProblemKey[] {
+  return [...sources, UNKNOWN].map((name) => ({ source: name, job: 'daemon', kind: 'configuration' }));
 }
 
 /**
@@ -26,10 +26,10 @@ export async function tellOfFailedStart(
   // The folder that a whole configuration leads to as well, so that the daemon knows what to take back when it starts. It may be the first.
   const storage = createDiskStorage({ name: 'reports', root: dirname(reports), readable: true });
   const places = [{ storage, prefix: `${basename(reports)}/` }];
-  const { alerts } = assembleAlerts(notify, { places, redact });
+  const { alerts } = assembleAlerts(notify, [], { places, redact });
   const log = createLog('warn', { redact, destination: process.stderr });
   const { message, hint } = failure;
   const summary = `the daemon does not start, no backup will be made: ${message}`;
-  const key = startProblems(source)[0]!;
+  const key = startProblems([source])[0]!;
   await alerts.tell({ raise: [{ ...key, summary, ...(hint !== undefined && { hint }) }] }, { log, clock: systemClock });
 }

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
-import { assemble, type Parts } from '../assemble.ts';
+import { assembleAll, type Parts, type Program } from '../assemble.ts';
 import { systemClock, type Clock } from '../clock.ts';
-import { loadConfig, type Config, type LoadConfigOptions } from '../config.ts';
+import { chooseSource, loadConfigs, type Config, type LoadConfigOptions } from '../config.ts';
 import { toBackupError } from '../errors.ts';
 import { createLog, type Log } from '../log.ts';
 import { errorReport } from '../report/backup-report.ts';
@@ -24,10 +24,14 @@ export interface CommandLine {
 export interface CommonOptions {
   readonly json?: boolean;
   readonly verbose?: boolean;
+  /** Name of one of several sources. */
+  readonly source?: string;
 }
 
 /** What one command works with. */
 export interface CommandContext {
+  readonly program: Program;
+  /** Of the source that the command is for. */
   readonly parts: Parts;
   readonly config: Config;
   readonly terminal: Terminal;
@@ -47,6 +51,7 @@ export type RunCommand = (context: CommandContext) => Promise<number>;
 
 export function withCommonOptions(command: Command): Command {
   return command
+    .option('--source <name>', 'which of the configured sources; needed when there are several')
     .option('--json', 'print JSON on standard output')
     .option('--verbose', 'log to standard error; show stack traces');
 }
@@ -63,15 +68,18 @@ export async function runCommand(
   let redact = (text: string) => text;
   // Printed at the end, so that there is one document whatever happens.
   let document: object = {};
-  let parts: Parts | undefined;
+  let program: Program | undefined;
   const progress = json ? silentProgress : createProgressBar(terminal.stderr);
   try {
-    const config = loadConfig({ env: line.env, configDirectory: line.configDirectory, sourceRequired: options.needsSource });
-    redact = config.redact;
-    parts = assemble(config, line.moreTargets ? { moreTargets: line.moreTargets } : {});
+    const { env, configDirectory } = line;
+    const configs = loadConfigs({ env, configDirectory, sourceRequired: options.needsSource });
+    redact = configs.shared.redact;
+    const config = chooseSource(configs, options.source);
+    program = assembleAll(configs, line.moreTargets ? { moreTargets: line.moreTargets } : {});
+    const parts = program.sources[configs.sources.indexOf(config)]!;
     const log = createLog(verbose ? config.log.level : 'silent', { redact, destination: terminal.stderr });
     const status = await run({
-      ...{ parts, config, terminal, json, progress, signal, log, clock: systemClock },
+      ...{ program, parts, config, terminal, json, progress, signal, log, clock: systemClock },
       print: (value, lines) => {
         if (json) document = value;
         else printLines(terminal.stdout, lines.map(redact));
@@ -96,6 +104,6 @@ export async function runCommand(
     printLines(terminal.stderr, errorBlock(error, { verbose, redact }).split('\n'));
     return error.exitStatus;
   } finally {
-    parts?.close();
+    program?.close();
   }
 }

@@ -1,6 +1,5 @@
-import { readFileSync } from 'node:fs';
-
 import { unfit, type Layer, type Problem } from './layer.ts';
+import { readNamedFile } from './named-file.ts';
 import { nearest } from './nearest.ts';
 import type { Setting } from './setting.ts';
 import { DIRECTORY_VARIABLE, ENVIRONMENT_VARIABLES, SETTINGS } from './settings.ts';
@@ -48,25 +47,7 @@ function firstSet(setting: Setting, env: Environment, problems: Problem[]): { te
       return undefined;
     }
     if (direct !== '') return { text: direct, origin: `environment variable ${name}` };
-    if (file !== '') return readNamedFile(setting, `${name}_FILE`, file, problems);
-  }
-  return undefined;
-}
-
-/** Line ends at the end are not part of the value: editors and `echo` put them there. */
-function readNamedFile(
-  setting: Setting,
-  variable: string,
-  file: string,
-  problems: Problem[],
-): { text: string; origin: string } | undefined {
-  const origin = `file ${file} (environment variable ${variable})`;
-  try {
-    const text = readFileSync(file, 'utf8').replace(/[\r\n]+$/, '');
-    if (text !== '') return { text, origin };
-    problems.push({ key: setting.key, origin, says: `expected ${setting.format.expected}, the file is empty` });
-  } catch (error) {
-    problems.push({ key: setting.key, origin, says: `cannot be read: ${(error as NodeJS.ErrnoException).code ?? 'unknown'}` });
+    if (file !== '') return readNamedFile(setting, `environment variable ${name}_FILE`, file, problems);
   }
   return undefined;
 }

@@ -9,7 +9,7 @@ import { createRedactor } from './secrets.ts';
 /** As much of a configuration as it takes to tell somebody that the rest of it is wrong. */
 export interface NotifyPart {
   readonly notify: NotifyConfig;
-  /** The name of the source; absent when that is not known. */
+  /** The name of the source; absent when that is not known, or when there are several. */
   readonly source?: string;
   /** Folder of the reports. */
   readonly reports: string;
@@ -18,9 +18,10 @@ export interface NotifyPart {
 
 /** Reads only the part about alerts; what is wrong anywhere is left out, not told: `loadConfig` does that. Never throws. */
 export function readNotifyPart({ env, configDirectory }: { env: Environment; configDirectory: string }): NotifyPart {
-  const values = mergeLayers(readLayers(env, configDirectory, environmentName(env), []), []);
+  const { layers, sources } = readLayers(env, configDirectory, environmentName(env), []);
+  const values = mergeLayers(layers, []);
   const directory = resolve(values.text('targets.local.directory'));
-  const source = values.text('source.name') || values.text('source.database');
+  const source = sources.size > 0 ? '' : values.text('source.name') || values.text('source.database');
   return {
     notify: notifyConfig(values),
     ...(source !== '' && { source }),

@@ -21,8 +21,15 @@ export function configFolder(env: Environment, given: string): string {
   return resolve(named === '' ? given : named);
 }
 
-/** All that sets something, the weakest first. What cannot be read or does not fit is left out and told in `problems`. */
-export function readLayers(env: Environment, configDirectory: string, environment: string, problems: Problem[]): Layer[] {
+export interface Layers {
+  /** All that sets something for all sources, the weakest first. */
+  readonly layers: readonly Layer[];
+  /** What each of `sources` says for itself, stronger than all of these. */
+  readonly sources: ReadonlyMap<string, Layer>;
+}
+
+/** Reads all there is. What cannot be read or does not fit is left out and told in `problems`. */
+export function readLayers(env: Environment, configDirectory: string, environment: string, problems: Problem[]): Layers {
   const directory = configFolder(env, configDirectory);
   if ((env[DIRECTORY_VARIABLE] ?? '') !== '' && !existsSync(directory)) {
     problems.push({ key: DIRECTORY_VARIABLE, origin: 'environment', says: `expected a folder, there is no ${directory}` });
@@ -40,5 +47,10 @@ export function readLayers(env: Environment, configDirectory: string, environmen
     });
   }
   const ofAll = readFileLayer(join(directory, 'default.json'), problems);
-  return [ofAll, ofEnvironment, readEnvironmentLayer(env, problems)].filter((layer) => layer !== undefined);
+  const files = [ofAll, ofEnvironment].filter((file) => file !== undefined);
+  const sources = new Map<string, Layer>();
+  for (const [name, own] of files.flatMap((file) => [...file.sources])) {
+    sources.set(name, new Map([...(sources.get(name) ?? []), ...own]));
+  }
+  return { layers: [...files.map(({ layer }) => layer), readEnvironmentLayer(env, problems)], sources };
 }

@@ -1,4 +1,5 @@
 import { address, autoOr, choice, cron, flag, integer, list, text, timeZone, type Format } from './formats.ts';
+import { CONCURRENCY_SETTINGS } from './concurrency-settings.ts';
 import { DRILL_SETTINGS } from './drill-settings.ts';
 import { HOOK_SETTINGS } from './hook-settings.ts';
 import { NOTIFY_SETTINGS } from './notify-settings.ts';
@@ -180,6 +181,7 @@ export const SETTINGS: readonly Setting[] = [
   ...RETENTION_SETTINGS,
   ...NOTIFY_SETTINGS,
   ...HOOK_SETTINGS,
+  ...CONCURRENCY_SETTINGS,
   {
     key: 'evidence.key',
     format: text('an Ed25519 private key in PEM', /^[^\0]*$/),
@@ -219,6 +221,19 @@ export const SETTINGS: readonly Setting[] = [
     about: 'The least important log lines to write.',
   },
 ];
+
+/** Groups and settings that hold for all sources; the others may differ from one of `sources` to the next. */
+const OF_ALL_SOURCES =
+  /^(?:source\.name|concurrency\.|evidence\.|programs\.|paths\.|log\.|retention\.(?:reportYears|hourlyReportDays)$|notify\.(?!ping\.))/;
+
+export function isOfSource({ key }: Setting): boolean {
+  return !OF_ALL_SOURCES.test(key);
+}
+
+/** The key that a setting has below the name of a source: `host` for `source.host`. */
+export function keyInSource({ key }: Setting): string {
+  return key.replace(/^source\./, '');
+}
 
 /** Chooses the file beside `default.json`. */
 export const ENVIRONMENT_VARIABLES = ['DB_BACKUP_ENV', 'NODE_ENV'] as const;

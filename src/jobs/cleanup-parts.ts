@@ -7,6 +7,8 @@ import type { Storage } from '../storage/storage.ts';
 
 /** Everything that the weekly clean-up works with. */
 export interface WeeklyCleanupParts {
+  /** Configured name of the source whose schedule it follows. */
+  readonly source: string;
   readonly sources: readonly CleanupSource[];
   /** All of them: what is missing on one may be whole on another. */
   readonly targets: readonly Storage[];

@@ -4,7 +4,16 @@ import { toBackupError, type BackupError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { errorReport } from '../report/backup-report.ts';
 import type { Ledger, LedgerHead } from '../report/ledger.ts';
-import type { Draft, JobDraft, LedgerEntry, ReportProof, ScheduledJob, SlotsBetween } from '../report/ledger-entry.ts';
+import {
+  jobName,
+  type Draft,
+  type JobDraft,
+  type JobOfSource,
+  type LedgerEntry,
+  type ReportProof,
+  type ScheduledJob,
+  type SlotsBetween,
+} from '../report/ledger-entry.ts';
 import { storeHead } from '../report/ledger-heads.ts';
 import { sha256Of } from '../report/ledger-line.ts';
 import { absentSlots, EnteredSlots, missedEntries, schedulePeriods } from '../report/ledger-slots.ts';
@@ -20,7 +29,6 @@ const DOWN = 'no entry was made at its time: the daemon was down, or ended befor
 
 export interface EvidenceParts {
   readonly ledger: Ledger;
-  readonly targets: readonly Storage[];
   /** Places of reports that are not on a disk. */
   readonly reports: readonly Storage[];
   readonly slotsBetween: SlotsBetween;
@@ -29,8 +37,7 @@ export interface EvidenceParts {
 }
 
 /** What a run is entered with. */
-export interface RunFacts {
-  readonly job: string;
+export interface RunFacts extends JobOfSource {
   readonly slot: Date | undefined;
   readonly state: JobDraft['state'];
   readonly result?: string;
@@ -48,7 +55,7 @@ export interface RunFacts {
 export class Evidence {
   readonly ledger: Ledger;
   readonly #parts: EvidenceParts;
-  /** Slots of runs that go on, as `<job> <time>`. */
+  /** Slots of runs that go on, as `<job> of <source> <time>`. */
   readonly #open = new Set<string>();
   /** The schedule that this process watches, each with the time up to which every slot has its entry or is open. */
   readonly #watched = new Map<string, { readonly schedule: ScheduledJob; settled: Date }>();
@@ -76,7 +83,7 @@ export class Evidence {
   async #begin(schedules: readonly ScheduledJob[], version: string): Promise<void> {
     await this.ledger.append(
       (entries, time) => {
-        for (const schedule of schedules) this.#watched.set(schedule.job, { schedule, settled: time });
+        for (const schedule of schedules) this.#watched.set(jobName(schedule), { schedule, settled: time });
         const last = entries.findLast(({ kind }) => kind === 'schedule');
         const changed = last?.kind !== 'schedule' || JSON.stringify(last.schedules) !== JSON.stringify(schedules);
         return [
@@ -90,18 +97,18 @@ export class Evidence {
   }
 
   /** Says that a slot is being run. */
-  opens(job: string, slot: Date | undefined): void {
-    if (slot) this.#open.add(`${job} ${slot.getTime()}`);
+  opens(job: JobOfSource, slot: Date | undefined): void {
+    if (slot) this.#open.add(keyOf(job, slot));
   }
 
   /** Enters a run that has ended, or a slot that has none, and slots before it that were passed over. */
   async enter(facts: RunFacts): Promise<LedgerHead | undefined> {
-    const { job, slot } = facts;
+    const { slot } = facts;
     // Until it is entered, so that another entry in between does not take it for missed.
-    this.opens(job, slot);
+    this.opens(facts, slot);
     try {
       await this.#beginIfNeeded();
-      const { report: location, startedAt, slot: _, ...rest } = facts;
+      const { job, state, source, report: location, startedAt, slot: _, ...rest } = facts;
       let { why } = facts;
       let unread: BackupError | undefined;
       let report: ReportProof | undefined;
@@ -113,7 +120,8 @@ export class Evidence {
         why = [why, `its report cannot be read: ${unread.message}`].filter((text) => text !== undefined).join('; ');
       }
       const draft: JobDraft = {
-        kind: 'job',
+        ...{ kind: 'job', job, state },
+        ...(source !== undefined && { source }),
         ...rest,
         ...(startedAt && { startedAt: startedAt.toISOString() }),
         ...(why === undefined ? {} : { why: this.#parts.redact(why) }),
@@ -123,14 +131,18 @@ export class Evidence {
       if (unread) throw unread;
       return head;
     } finally {
-      if (slot) this.#open.delete(`${job} ${slot.getTime()}`);
+      if (slot) this.#open.delete(keyOf(facts, slot));
     }
   }
 
-  /** Stores the head on every target. One that does not take it is in the log: the next head vouches for this one, too. */
-  async storeHead(head: LedgerHead, { log, signal }: { readonly log: Log; readonly signal: AbortSignal }): Promise<string[]> {
+  /** Stores the head on every one of `targets`. One that does not take it is in the log: the next head vouches for this one, too. */
+  async storeHead(
+    head: LedgerHead,
+    targets: readonly Storage[],
+    { log, signal }: { readonly log: Log; readonly signal: AbortSignal },
+  ): Promise<string[]> {
     const timeout = AbortSignal.timeout(signal.aborted ? HEAD_TIMEOUT_STOPPING_MS : HEAD_TIMEOUT_MS);
-    const failures = await storeHead(head, this.#parts.targets, timeout);
+    const failures = await storeHead(head, targets, timeout);
     for (const { target, error } of failures) {
       log.error({ target, entry: head.number, ...errorReport(error) }, "the ledger's head could not be stored on a target");
     }
@@ -139,8 +151,8 @@ export class Evidence {
 
   #withSlot(draft: JobDraft, slot: Date, recent: readonly LedgerEntry[]): Draft[] {
     const entered = new EnteredSlots(recent);
-    const before = this.#passedOver(draft.job, slot, entered);
-    const first = entered.entryOf(draft.job, slot);
+    const before = this.#passedOver(draft, slot, entered);
+    const first = entered.entryOf(draft, slot);
     if (first === undefined) return [...before, { ...draft, slot: slot.toISOString() }];
     // It came twice: the clock was set back, or another daemon watches the same schedule. What did not run says nothing new.
     if (draft.state === 'missed' || draft.state === 'skipped') return before;
@@ -148,8 +160,8 @@ export class Evidence {
   }
 
   /** Slots of a job before this one that nothing was told of, such as those of the moment in which the daemon started. */
-  #passedOver(job: string, slot: Date, entered: EnteredSlots): JobDraft[] {
-    const watched = this.#watched.get(job);
+  #passedOver(job: JobOfSource, slot: Date, entered: EnteredSlots): JobDraft[] {
+    const watched = this.#watched.get(jobName(job));
     if (!watched || slot <= watched.settled) return [];
     const period = { schedule: watched.schedule, after: watched.settled, until: new Date(slot.getTime() - 1) };
     const slots = [...absentSlots(period, entered, this.#parts.slotsBetween)].filter((each) => !this.#isOpen(job, each));
@@ -166,12 +178,12 @@ export class Evidence {
       .filter(({ until }) => until > since)
       .flatMap(({ schedule, after, until }) => {
         const period = { schedule, after: after > since ? after : since, until };
-        return missedEntries(schedule.job, [...absentSlots(period, entered, this.#parts.slotsBetween)], DOWN);
+        return missedEntries(schedule, [...absentSlots(period, entered, this.#parts.slotsBetween)], DOWN);
       });
   }
 
-  #isOpen(job: string, slot: Date): boolean {
-    return this.#open.has(`${job} ${slot.getTime()}`);
+  #isOpen(job: JobOfSource, slot: Date): boolean {
+    return this.#open.has(keyOf(job, slot));
   }
 
   async #proofOf(location: string): Promise<ReportProof> {
@@ -188,4 +200,8 @@ export class Evidence {
     }
     throw new Error(`no place of reports has ${location}`);
   }
+}
+
+function keyOf(job: JobOfSource, slot: Date): string {
+  return `${jobName(job)} ${slot.getTime()}`;
 }

@@ -41,5 +41,7 @@ export interface JobOutcome {
 /** Something the scheduler fires or the command line runs. A job reports its own failures; it throws only on a bug. */
 export interface Job {
   readonly name: string;
+  /** Name of the source that it is for; absent when it is for all of them. */
+  readonly source?: string;
   run(context: JobContext): Promise<JobOutcome>;
 }

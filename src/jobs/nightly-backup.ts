@@ -34,6 +34,7 @@ const LONGEST_PAUSE_MS = 10_000;
 export function createNightlyBackup(parts: NightlyBackupParts): NightlyBackup {
   return {
     name: 'nightly-backup',
+    source: parts.source,
     async run(context) {
       const record = new RunRecord(context.clock, context.log, parts.watch?.phase?.bind(parts.watch));
       const hooks = parts.hooks && new Hooks(parts.hooks, context.log, (text) => record.warnings.push(text));

@@ -54,6 +54,7 @@ interface Knowledge {
 export function createRestoreDrill(parts: RestoreDrillParts, request: DrillRequest = {}): RestoreDrill {
   return {
     name: 'restore-drill',
+    source: parts.source,
     async run(context) {
       const { clock, log, signal } = context;
       const startedAt = clock.now();

@@ -37,6 +37,7 @@ export interface WeeklyCleanup extends Job {
 export function createWeeklyCleanup(parts: WeeklyCleanupParts): WeeklyCleanup {
   return {
     name: 'weekly-cleanup',
+    source: parts.source,
     async run(context) {
       const record = new CleanupRecord(context.clock, false);
       const error = await outcomeOf(() => cleanUp(parts, context, record), record, context.signal);

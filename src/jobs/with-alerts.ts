@@ -5,7 +5,7 @@ import type { Problem, ProblemKind } from '../notify/alert.ts';
 import type { Alerts, Seen } from '../notify/alerts.ts';
 import { errorReport } from '../report/backup-report.ts';
 import type { PingEvent, Pinger } from '../notify/ping.ts';
-import type { JobContext, JobOutcome } from './job.ts';
+import type { Job, JobContext, JobOutcome } from './job.ts';
 
 export interface AlertingParts {
   /** Configured name of the source. */
@@ -17,11 +17,12 @@ export interface AlertingParts {
   readonly redact: (text: string) => string;
 }
 
-interface AnyJob<O extends JobOutcome> {
-  readonly name: string;
+interface AnyJob<O extends JobOutcome> extends Job {
   run(context: JobContext): Promise<O>;
 }
 
+/** What alerts name as the source of a job that is for all of them. */
+const ALL = 'all sources';
 /** Lines of the log that a ping of a failure carries. */
 const TAIL_LINES = 50;
 /** What a run that made a backup, or a drill that proved one, puts an end to. */
@@ -47,7 +48,7 @@ export function withAlerts<O extends JobOutcome>(job: AnyJob<O>, parts: Alerting
     ]);
   };
   return {
-    name: job.name,
+    ...job,
     async run(context) {
       const run = randomUUID();
       const { log, tail } = withTail(context.log, TAIL_LINES);
@@ -97,7 +98,7 @@ function errorText(outcome: JobOutcome): string {
 }
 
 /** A slot that no run was started for. */
-export function lostSlot(source: string, job: string, slot: Date, why: string): Seen {
+export function lostSlot({ name: job, source = ALL }: Job, slot: Date, why: string): Seen {
   return { raise: [{ source, job, kind: 'missed', summary: `the run of ${slot.toISOString()} was missed: ${why}` }] };
 }
 

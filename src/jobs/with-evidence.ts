@@ -1,25 +1,26 @@
 import { toBackupError } from '../errors.ts';
 import { errorReport } from '../report/backup-report.ts';
+import type { Storage } from '../storage/storage.ts';
 import type { Evidence } from './evidence.ts';
-import type { JobContext, JobOutcome } from './job.ts';
+import type { Job, JobContext, JobOutcome } from './job.ts';
 
-interface JobOf<O extends JobOutcome> {
-  readonly name: string;
+interface JobOf<O extends JobOutcome> extends Job {
   run(context: JobContext): Promise<O>;
 }
 
 /**
  * The same job, whose runs get their entry in the ledger once their report is stored. A run that cannot be entered is a failure,
- * whatever it has made; nothing of what it has made is touched.
+ * whatever it has made; nothing of what it has made is touched. The head of the ledger goes to `targets`.
  */
-export function withEvidence<O extends JobOutcome>(job: JobOf<O>, evidence: Evidence): JobOf<O> {
+export function withEvidence<O extends JobOutcome>(job: JobOf<O>, evidence: Evidence, targets: readonly Storage[]): JobOf<O> {
+  const { name, source } = job;
   return {
-    name: job.name,
+    ...job,
     async run(context) {
       const { slot, log, clock } = context;
       const startedAt = clock.now();
-      evidence.opens(job.name, slot);
-      const base = { job: job.name, slot, startedAt };
+      evidence.opens({ job: name, source }, slot);
+      const base = { job: name, source, slot, startedAt };
       let outcome: O;
       try {
         outcome = await job.run(context);
@@ -36,7 +37,7 @@ export function withEvidence<O extends JobOutcome>(job: JobOf<O>, evidence: Evid
           ...(why === undefined ? {} : { why }),
           ...(report === undefined ? {} : { report }),
         });
-        const warnings = head ? await evidence.storeHead(head, context) : [];
+        const warnings = head ? await evidence.storeHead(head, targets, context) : [];
         return { ...outcome, evidence: { ...(head && { entry: head.number }), warnings } };
       } catch (thrown) {
         const failure = notEntered(thrown);

@@ -13,6 +13,8 @@ export interface JobDraft {
   readonly kind: 'job';
   readonly job: string;
   readonly state: SlotState;
+  /** Name of the source; absent in entries from before there were several, and of a job that is for all of them. */
+  readonly source?: string;
   /** When it was due; absent for a run by hand. */
   readonly slot?: string;
   /** With more missed slots than are listed one by one: the last of them, and how many the entry is for. */
@@ -31,6 +33,8 @@ export interface JobDraft {
 
 export interface ScheduledJob {
   readonly job: string;
+  /** As in the entries of its runs. */
+  readonly source?: string;
   readonly expression: string;
   readonly timeZone: string;
 }
@@ -92,3 +96,14 @@ export type LedgerEntry = Draft & {
 
 /** The times that a cron expression has in a time zone, later than `after` and not later than `until`, in order. */
 export type SlotsBetween = (schedule: ScheduledJob, after: Date, until: Date) => Iterable<Date>;
+
+/** What a run or a slot belongs to. */
+export interface JobOfSource {
+  readonly job: string;
+  readonly source?: string | undefined;
+}
+
+/** For messages and comparisons: a job of a source. */
+export function jobName({ job, source }: JobOfSource): string {
+  return source === undefined ? job : `${job} of ${source}`;
+}

@@ -1,4 +1,11 @@
-import type { JobDraft, LedgerEntry, ScheduledJob, SlotsBetween } from './ledger-entry.ts';
+import {
+  jobName,
+  type JobDraft,
+  type JobOfSource,
+  type LedgerEntry,
+  type ScheduledJob,
+  type SlotsBetween,
+} from './ledger-entry.ts';
 
 /** A job that was due by one schedule from `after` (not included) until `until`. */
 export interface SchedulePeriod {
@@ -16,39 +23,41 @@ export function schedulePeriods(entries: readonly LedgerEntry[], end: Date): Sch
   });
 }
 
-/** The slots of jobs that have an entry. */
+/** The slots of jobs, each of its source, that have an entry. */
 export class EnteredSlots {
   readonly #single = new Map<string, number>();
-  readonly #ranges: { readonly job: string; readonly from: number; readonly to: number; readonly number: number }[] = [];
+  readonly #ranges: { readonly name: string; readonly from: number; readonly to: number; readonly number: number }[] = [];
   /** Slots with a second entry, which only an entry by somebody else can be. */
-  readonly twice: { readonly number: number; readonly first: number; readonly job: string; readonly slot: string }[] = [];
+  readonly twice: { readonly number: number; readonly first: number; readonly name: string; readonly slot: string }[] = [];
 
   constructor(entries: readonly LedgerEntry[]) {
     for (const entry of entries) if (entry.kind === 'job' && entry.slot !== undefined) this.#add(entry, entry.slot);
   }
 
   /** Number of the slot's entry. */
-  entryOf(job: string, slot: Date): number | undefined {
+  entryOf(job: JobOfSource, slot: Date): number | undefined {
+    const name = jobName(job);
     const time = slot.getTime();
     return (
-      this.#single.get(`${time} ${job}`) ??
-      this.#ranges.find((range) => range.job === job && range.from <= time && time <= range.to)?.number
+      this.#single.get(`${time} ${name}`) ??
+      this.#ranges.find((range) => range.name === name && range.from <= time && time <= range.to)?.number
     );
   }
 
   #add(entry: JobDraft & { readonly number: number }, slot: string): void {
+    const name = jobName(entry);
     const from = Date.parse(slot);
-    const first = this.entryOf(entry.job, new Date(from));
-    if (first !== undefined) this.twice.push({ number: entry.number, first, job: entry.job, slot });
-    else if (entry.through === undefined) this.#single.set(`${from} ${entry.job}`, entry.number);
-    else this.#ranges.push({ job: entry.job, from, to: Date.parse(entry.through), number: entry.number });
+    const first = this.entryOf(entry, new Date(from));
+    if (first !== undefined) this.twice.push({ number: entry.number, first, name, slot });
+    else if (entry.through === undefined) this.#single.set(`${from} ${name}`, entry.number);
+    else this.#ranges.push({ name, from, to: Date.parse(entry.through), number: entry.number });
   }
 }
 
 /** The slots of a period that have no entry, in order. */
 export function* absentSlots(period: SchedulePeriod, entered: EnteredSlots, slotsBetween: SlotsBetween): Generator<Date> {
   for (const slot of slotsBetween(period.schedule, period.after, period.until)) {
-    if (entered.entryOf(period.schedule.job, slot) === undefined) yield slot;
+    if (entered.entryOf(period.schedule, slot) === undefined) yield slot;
   }
 }
 
@@ -56,8 +65,8 @@ export function* absentSlots(period: SchedulePeriod, entered: EnteredSlots, slot
 const MOST_SINGLE = 1000;
 
 /** Entries for slots that nobody ran. */
-export function missedEntries(job: string, slots: readonly Date[], why: string): JobDraft[] {
-  const base = { kind: 'job', job, state: 'missed', why } as const;
+export function missedEntries({ job, source }: JobOfSource, slots: readonly Date[], why: string): JobDraft[] {
+  const base = { kind: 'job', job, state: 'missed', ...(source !== undefined && { source }), why } as const;
   if (slots.length <= MOST_SINGLE) return slots.map((slot) => ({ ...base, slot: slot.toISOString() }));
   return [{ ...base, slot: slots[0]!.toISOString(), through: slots.at(-1)!.toISOString(), slots: slots.length }];
 }

@@ -1,7 +1,7 @@
 import type { BackupError } from '../errors.ts';
 import { checkChain, headOf, type Break, type SignatureCounts } from './ledger-chain.ts';
 import type { PublicKey } from './evidence-key.ts';
-import type { LedgerEntry, SlotsBetween } from './ledger-entry.ts';
+import { jobName, type LedgerEntry, type SlotsBetween } from './ledger-entry.ts';
 import { readLedger, restOf } from './ledger-file.ts';
 import { compareHeads, type HeadComparison } from './ledger-heads.ts';
 import { splitLines, type LedgerLine } from './ledger-line.ts';
@@ -131,7 +131,9 @@ function noteOf(entry: LedgerEntry): string[] {
     ];
   }
   if (entry.kind === 'job' && entry.sameSlotAs !== undefined)
-    return [`entry ${entry.number}: ${entry.job} ran once more for the slot ${entry.due ?? ''} of entry ${entry.sameSlotAs}`];
+    return [
+      `entry ${entry.number}: ${jobName(entry)} ran once more for the slot ${entry.due ?? ''} of entry ${entry.sameSlotAs}`,
+    ];
   return [];
 }
 

@@ -92,6 +92,7 @@ function partsOf(
 ) {
   const { rules = {}, ...rest } = changes;
   const parts: WeeklyCleanupParts = {
+    source: 'shop',
     sources: [
       { name: 'shop', freshnessLimitMs: 26 * HOUR, rules: new Map(targets.map(({ name }) => [name, rules[name] ?? RULES])) },
     ],

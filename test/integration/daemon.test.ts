@@ -144,7 +144,13 @@ describe('The daemon', () => {
       source: 'postgres',
       targets: ['local'],
       jobs: expect.arrayContaining([
-        { job: 'nightly-backup', schedule: EVERY_SECOND, timeZone: 'UTC', next: expect.stringMatching(/\.000Z$/) },
+        {
+          job: 'nightly-backup',
+          source: 'postgres',
+          schedule: EVERY_SECOND,
+          timeZone: 'UTC',
+          next: expect.stringMatching(/\.000Z$/),
+        },
         expect.objectContaining({ job: 'weekly-cleanup', schedule: '0 3 * * 0' }),
       ]),
     });

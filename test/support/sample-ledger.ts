@@ -29,9 +29,9 @@ export interface SampleLedger {
 
 export const DAILY = { job: 'nightly-backup', expression: '0 2 * * *', timeZone: 'UTC' };
 
-export function openSample(folder: string, clock: SetClock, targets: readonly Storage[] = [], key?: SigningKey) {
+export function openSample(folder: string, clock: SetClock, key?: SigningKey) {
   const ledger = createLedger({ folder, root: folder, clock, ...(key && { key }) });
-  const evidence = new Evidence({ ledger, targets, reports: [], slotsBetween, redact: (text) => text });
+  const evidence = new Evidence({ ledger, reports: [], slotsBetween, redact: (text) => text });
   return { ledger, evidence };
 }
 
@@ -41,21 +41,28 @@ export async function sampleLedger(folder: string, targets: readonly Storage[] =
   const clock = clockAt('2026-01-01T12:00:00Z');
   const { privatePem, publicKey } = generateKey();
   const key = readSigningKey(privatePem);
-  const first = openSample(folder, clock, targets, key).evidence;
+  const run = (evidence: Evidence, due: string | undefined) => runOnce(evidence, folder, clock, due, targets);
+  const first = openSample(folder, clock, key).evidence;
   await first.begin([DAILY], '1.0.0');
-  await runOnce(first, folder, clock, '2026-01-02T02:00:00Z');
-  await runOnce(first, folder, clock, '2026-01-03T02:00:00Z');
+  await run(first, '2026-01-02T02:00:00Z');
+  await run(first, '2026-01-03T02:00:00Z');
   clock.set('2026-01-03T09:00:00Z');
-  await runOnce(first, folder, clock, undefined);
+  await run(first, undefined);
   clock.set('2026-01-04T12:00:00Z');
-  const { ledger, evidence } = openSample(folder, clock, targets, key);
+  const { ledger, evidence } = openSample(folder, clock, key);
   await evidence.begin([DAILY], '1.0.0');
-  await runOnce(evidence, folder, clock, '2026-01-05T02:00:00Z');
+  await run(evidence, '2026-01-05T02:00:00Z');
   return { folder, ledger, evidence, clock, publicKey, privatePem };
 }
 
 /** Enters a run that took five minutes, with a report, and stores the head. */
-export async function runOnce(evidence: Evidence, folder: string, clock: SetClock, due: string | undefined): Promise<void> {
+export async function runOnce(
+  evidence: Evidence,
+  folder: string,
+  clock: SetClock,
+  due: string | undefined,
+  targets: readonly Storage[] = [],
+): Promise<void> {
   const start = due ?? clock.now().toISOString();
   clock.set(new Date(Date.parse(start) + 5 * 60_000).toISOString());
   const report = join(folder, `backup_report_${createHash('sha256').update(start).digest('hex').slice(0, 8)}.json`);
@@ -63,5 +70,5 @@ export async function runOnce(evidence: Evidence, folder: string, clock: SetCloc
   const slot = due === undefined ? undefined : new Date(due);
   const head = await evidence.enter({ job: DAILY.job, slot, state: 'done', result: 'success', exitStatus: 0, report });
   const signal = new AbortController().signal;
-  if (head) await evidence.storeHead(head, { log: { error: () => undefined } as never, signal });
+  if (head) await evidence.storeHead(head, targets, { log: { error: () => undefined } as never, signal });
 }

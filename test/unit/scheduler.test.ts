@@ -89,7 +89,7 @@ describe('The scheduler', () => {
     const scheduler = createScheduler([{ job, expression: EVERY_SECOND, timeZone: 'UTC' }], {
       clock: systemClock,
       log: logTo(lines),
-      onLostSlot: async (name, time, state) => {
+      onLostSlot: async ({ name }, time, state) => {
         // Whoever stops the scheduler waits for what is told.
         await sleep(50);
         lost.push(`${name} ${time.getMilliseconds()} ${state}`);

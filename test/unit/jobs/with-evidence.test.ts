@@ -41,7 +41,8 @@ describe('A job with evidence', () => {
     const outcome = { outcome: 'inconclusive', exitStatus: 2, report, reason: 'no server programs' } as const;
     const job = withEvidence(
       jobThat(() => Promise.resolve(outcome)),
-      openSample(folder, clock, [target]).evidence,
+      openSample(folder, clock).evidence,
+      [target],
     );
     expect(await job.run(context('2026-01-02T02:00:00Z'))).toEqual({ ...outcome, evidence: { entry: 1, warnings: [] } });
     expect(await lastEntry()).toMatchObject({
@@ -67,6 +68,7 @@ describe('A job with evidence', () => {
     const good = withEvidence(
       jobThat(() => Promise.resolve({ outcome: 'success', exitStatus: 0 })),
       evidence,
+      [],
     );
     expect(await good.run(context())).toMatchObject({
       outcome: 'failure',
@@ -76,6 +78,7 @@ describe('A job with evidence', () => {
     const bad = withEvidence(
       jobThat(() => Promise.resolve({ outcome: 'aborted', exitStatus: 130 })),
       evidence,
+      [],
     );
     expect(await bad.run(context())).toMatchObject({ outcome: 'aborted', exitStatus: 130 });
     expect(lines.filter(({ msg }) => String(msg).startsWith('the run is not in the ledger'))).toHaveLength(2);
@@ -86,6 +89,7 @@ describe('A job with evidence', () => {
     const job = withEvidence(
       jobThat(() => Promise.resolve({ outcome: 'success', exitStatus: 0, report })),
       openSample(folder, clock).evidence,
+      [],
     );
     expect(await job.run(context())).toMatchObject({ outcome: 'failure', evidence: { error: { code: 'STORAGE_MISSING' } } });
     expect(await lastEntry()).toMatchObject({ state: 'done', why: expect.stringContaining('its report cannot be read') });
@@ -95,6 +99,7 @@ describe('A job with evidence', () => {
     const job = withEvidence(
       jobThat(() => Promise.reject(new Error('a bug'))),
       openSample(folder, clock).evidence,
+      [],
     );
     await expect(job.run(context('2026-01-02T02:00:00Z'))).rejects.toThrow('a bug');
     expect(await lastEntry()).toMatchObject({ state: 'failed', why: 'a bug', slot: '2026-01-02T02:00:00.000Z' });
@@ -104,7 +109,8 @@ describe('A job with evidence', () => {
     const target = { ...createMemoryStorage({ name: 'bucket' }), put: () => Promise.reject(new Error('denied')) };
     const job = withEvidence(
       jobThat(() => Promise.resolve({ outcome: 'success', exitStatus: 0 })),
-      openSample(folder, clock, [target]).evidence,
+      openSample(folder, clock).evidence,
+      [target],
     );
     expect(await job.run(context())).toMatchObject({
       outcome: 'success',

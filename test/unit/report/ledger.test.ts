@@ -90,6 +90,35 @@ describe('The ledger', () => {
     expect((await stat(file)).mode & 0o777).toBe(0o644);
   });
 
+  test('knows the slots of each source for itself, after entries that name none', async () => {
+    const key = readSigningKey(sample.privatePem);
+    const { evidence } = openSample(folder, sample.clock, key);
+    const [shop, crm] = [
+      { ...DAILY, source: 'shop' },
+      { ...DAILY, source: 'crm' },
+    ];
+    await evidence.begin([shop, crm], '2.0.0');
+    const due = new Date('2026-01-06T02:00:00Z');
+    sample.clock.set('2026-01-06T02:05:00Z');
+    await evidence.enter({ job: DAILY.job, source: 'shop', slot: due, state: 'done' });
+    // The job of the other source is none the wiser.
+    expect((await verify({ now: '2026-01-06T12:00:00Z' })).notes).toEqual([
+      expect.stringContaining('2026-01-06T02:00:00.000Z of nightly-backup of crm has no entry yet'),
+    ]);
+    await evidence.enter({ job: DAILY.job, source: 'crm', slot: due, state: 'failed', why: 'wrong password' });
+    expect(await verify({ now: '2026-01-06T12:00:00Z' })).toMatchObject({ breaks: [], notes: [], slots: 6 });
+    // The next start enters what each of them missed.
+    sample.clock.set('2026-01-07T12:00:00Z');
+    await openSample(folder, sample.clock, key).evidence.begin([shop, crm], '2.0.0');
+    const missed = (await entries()).filter((entry) => entry.kind === 'job' && entry.slot === '2026-01-07T02:00:00.000Z');
+    expect(missed.map((entry) => 'source' in entry && entry.source)).toEqual(['shop', 'crm']);
+    expect(await verify({ now: '2026-01-07T12:30:00Z' })).toMatchObject({ breaks: [], slots: 8 });
+    await rewrite((all) => all.filter((line) => !/"source":"crm".*"slot":"2026-01-06/.test(line)));
+    expect((await verify({ now: '2026-01-07T12:30:00Z' })).breaks).toContainEqual(
+      expect.objectContaining({ what: expect.stringContaining('nightly-backup of crm have no entry') }),
+    );
+  });
+
   test('says that signatures were not checked without a public key, and that there are none without a key', async () => {
     const unchecked = await verify({ keys: [] });
     expect(unchecked).toMatchObject({ breaks: [], signatures: { unchecked: 8 } });
@@ -106,10 +135,10 @@ describe('The ledger', () => {
 
   test('shows by the next line alone that one was edited, where nothing is signed; the last line is for the heads', async () => {
     await rm(file);
-    const { evidence } = openSample(folder, sample.clock, [target]);
+    const { evidence } = openSample(folder, sample.clock);
     await evidence.begin([DAILY], '1.0.0');
-    await runOnce(evidence, folder, sample.clock, '2026-01-06T02:00:00Z');
-    await runOnce(evidence, folder, sample.clock, '2026-01-07T02:00:00Z');
+    await runOnce(evidence, folder, sample.clock, '2026-01-06T02:00:00Z', [target]);
+    await runOnce(evidence, folder, sample.clock, '2026-01-07T02:00:00Z', [target]);
     const asked = { keys: [], now: '2026-01-07T12:00:00Z' };
     await rewrite((all) => all.with(2, all[2]!.replace('"exitStatus":0', '"exitStatus":1')));
     expect((await verify(asked)).breaks).toMatchObject([broken(4, 'as the SHA-256 of the line before')]);
@@ -123,7 +152,7 @@ describe('The ledger', () => {
     await rm(file);
     await openSample(folder, sample.clock).evidence.begin([DAILY], '1.0.0');
     const key = readSigningKey(sample.privatePem);
-    await openSample(folder, sample.clock, [], key).evidence.begin([DAILY], '1.0.0');
+    await openSample(folder, sample.clock, key).evidence.begin([DAILY], '1.0.0');
     const verdict = await verify({ now: '2026-01-05T13:00:00Z' });
     expect(verdict).toMatchObject({ breaks: [], notes: [expect.stringContaining('2 entries are from before the key')] });
     const before = await readFile(file);
@@ -193,7 +222,7 @@ describe('The ledger', () => {
 
   test('shows a history that was written anew with the right key, by the heads', async () => {
     await rm(file);
-    const again = openSample(folder, sample.clock, [], readSigningKey(sample.privatePem));
+    const again = openSample(folder, sample.clock, readSigningKey(sample.privatePem));
     sample.clock.set('2026-01-01T12:00:00Z');
     await again.evidence.begin([DAILY], '1.0.0');
     for (const day of [2, 3, 4, 5]) await runOnce(again.evidence, folder, sample.clock, `2026-01-0${day}T02:00:00Z`);
@@ -231,7 +260,7 @@ describe('The ledger', () => {
 });
 
 describe('A ledger whose last line is cut off', () => {
-  const again = () => openSample(folder, sample.clock, [], readSigningKey(sample.privatePem)).ledger;
+  const again = () => openSample(folder, sample.clock, readSigningKey(sample.privatePem)).ledger;
 
   test('by somebody is not taken for a crash: the line is kept, its end recorded, and the verification fails for good', async () => {
     const { size } = await stat(file);
@@ -306,7 +335,7 @@ describe('Slots that nobody ran', () => {
     await runOnce(sample.evidence, folder, sample.clock, '2026-01-08T02:00:00Z');
     sample.clock.set('2026-01-10T12:00:00Z');
     const hourly = { ...DAILY, expression: '0 * * * *' };
-    await openSample(folder, sample.clock, [], readSigningKey(sample.privatePem)).evidence.begin([hourly], '2');
+    await openSample(folder, sample.clock, readSigningKey(sample.privatePem)).evidence.begin([hourly], '2');
     const added = (await entries())
       .slice(8)
       .map((entry) => ('state' in entry ? `${entry.state} ${entry.slot?.slice(0, 10)}` : entry.kind));
@@ -320,9 +349,9 @@ describe('Slots that nobody ran', () => {
   test('share an entry when they are many', async () => {
     const key = readSigningKey(sample.privatePem);
     const each = { ...DAILY, expression: '* * * * *' };
-    await openSample(folder, sample.clock, [], key).evidence.begin([each], '1');
+    await openSample(folder, sample.clock, key).evidence.begin([each], '1');
     sample.clock.set('2026-01-07T12:00:00Z');
-    await openSample(folder, sample.clock, [], key).evidence.begin([each], '1');
+    await openSample(folder, sample.clock, key).evidence.begin([each], '1');
     expect((await entries()).at(-2)).toMatchObject({ state: 'missed', slots: 3475, through: '2026-01-07T12:00:00.000Z' });
     expect((await verify({ now: '2026-01-07T12:00:30Z' })).breaks).toEqual([]);
   });
