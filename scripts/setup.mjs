@@ -5,7 +5,7 @@
 //   packages   the npm packages, the pinned Node among them, and the WebAssembly kernel
 //   demo       and PostgreSQL; a real S3 server if one can be had
 //   bench      and PostgreSQL; with --install among ARGS the tools to compare with as well
-//   test       and further PostgreSQL versions and a real S3 server if they can be had; what needs them is skipped otherwise
+//   test       and further PostgreSQL versions, a real S3 server and a Docker engine if they can be had; what needs them is skipped otherwise
 //   ci         the same, and fails unless all of it is there
 //   kernel     only the kernel, if its compiler is installed (npm runs this after it installed the packages)
 //
@@ -14,7 +14,7 @@ import { requireNode, runScript } from './setup/node.mjs';
 import { buildKernel } from './setup/kernel.mjs';
 import { installPackages } from './setup/packages.mjs';
 import { installPostgresql } from './setup/postgresql.mjs';
-import { installExtra, PEERS, POOLER, POSTGRESQL_VERSIONS, S3_SERVER } from './setup/extras.mjs';
+import { DOCKER_ENGINE, installExtra, PEERS, POOLER, POSTGRESQL_VERSIONS, S3_SERVER } from './setup/extras.mjs';
 import { fail, SetupError } from './setup/report.mjs';
 
 const MODES = ['packages', 'demo', 'bench', 'test', 'ci', 'kernel'];
@@ -38,6 +38,7 @@ try {
     const skipping = (tests) => (mode === 'ci' ? {} : { without: `${tests} are skipped` });
     installExtra(POSTGRESQL_VERSIONS, skipping('tests on those versions'));
     installExtra(S3_SERVER, skipping('tests against a real S3 server'));
+    installExtra(DOCKER_ENGINE, skipping('tests in containers'));
     installExtra(POOLER, skipping('tests behind a pooler'));
   }
 } catch (error) {

@@ -2,10 +2,11 @@
 //
 //   node scripts/test.mjs [SECTION…] [-- PATTERN…]
 //
-// Sections: check (types, lint, format, structure, unused, build), unit, contract, integration, faults; all without arguments.
+// Sections: check (types, lint, format, structure, unused, build), unit, contract, integration, faults, container; all without arguments.
 // Patterns choose test files, as jest takes them. With CI=true a skipped test is a failed one.
 import { parseArgs } from 'node:util';
 import { runChecks } from './test/checks.mjs';
+import { runContainer } from './test/container.mjs';
 import { runJest } from './test/jest.mjs';
 import { printSummary } from './test/summary.mjs';
 
@@ -16,7 +17,7 @@ if (Number(process.versions.node.split('.')[0]) < 22) {
   process.exit(2);
 }
 
-const SECTIONS = ['check', 'unit', 'contract', 'integration', 'faults'];
+const SECTIONS = ['check', 'unit', 'contract', 'integration', 'faults', 'container'];
 
 const { tokens } = parseArgs({ strict: false, allowPositionals: true, tokens: true });
 const end = tokens.find((token) => token.kind === 'option-terminator')?.index ?? Infinity;
@@ -26,7 +27,9 @@ const patterns = positionals.filter((token) => token.index > end || !SECTIONS.in
 
 const results = [];
 for (const section of named.length > 0 ? named : SECTIONS) {
-  results.push(section === 'check' ? await runChecks() : await runJest(section, patterns));
+  if (section === 'check') results.push(await runChecks());
+  else if (section === 'container') results.push(await runContainer(patterns));
+  else results.push(await runJest(section, patterns));
 }
 const good = printSummary(results, { skippedIsFailed: process.env.CI === 'true' });
 process.exitCode = good ? 0 : 1;

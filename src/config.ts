@@ -58,7 +58,7 @@ export interface Config extends SharedConfig {
     readonly listed: boolean;
     readonly connection: SourceConnection;
   };
-  readonly targets: { readonly local?: { readonly directory: string }; readonly s3?: S3Target };
+  readonly targets: { readonly local?: { readonly directory: string; readonly mounted: boolean }; readonly s3?: S3Target };
   readonly dump: {
     readonly codec: 'gzip' | 'zstd';
     readonly level: number | 'auto';
@@ -179,7 +179,9 @@ function ofSource(values: Values, folder: string): Omit<Config, Exclude<keyof Sh
   const s3 = s3Target(values);
   return {
     targets: {
-      ...(values.is('targets.local.enabled') && { local: { directory: resolve(values.text('targets.local.directory')) } }),
+      ...(values.is('targets.local.enabled') && {
+        local: { directory: resolve(values.text('targets.local.directory')), mounted: values.is('targets.local.mounted') },
+      }),
       ...(s3 !== undefined && { s3 }),
     },
     dump: {

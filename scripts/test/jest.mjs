@@ -12,7 +12,7 @@ const REASON = /^\s*not run: (.*)$/;
 const FILE = /^(PASS|FAIL) (?:\w+ )?(test\/\S+)(.*)/;
 
 /** One jest project, told by the JSON that jest writes; its own output only shows which file is done. */
-export async function runJest(section, patterns) {
+export async function runJest(section, patterns, { env = {} } = {}) {
   const report = `${REPOSITORY}.cache/test/${section}.json`;
   await mkdir(`${REPOSITORY}.cache/test`, { recursive: true });
   await rm(report, { force: true });
@@ -24,6 +24,7 @@ export async function runJest(section, patterns) {
     {
       nodeOptions: NODE_OPTIONS,
       minutes: 14,
+      env,
       onLine(line) {
         const [, verdict, file, duration] = FILE.exec(line) ?? [];
         if (file !== undefined && !shown.has(file)) {

@@ -7,11 +7,11 @@ export const REPOSITORY = fileURLToPath(new URL('../..', import.meta.url));
  * Runs a JavaScript program of node_modules on this Node. `onLine` sees each line of its stderr as it comes.
  * Resolves to its exit status and everything it wrote; a program that runs for longer than `minutes` is killed.
  */
-export async function runProgram(program, args, { onLine, minutes = 10, nodeOptions = [] } = {}) {
+export async function runProgram(program, args, { onLine, minutes = 10, nodeOptions = [], env = {} } = {}) {
   const child = spawn(process.execPath, [...nodeOptions, `${REPOSITORY}node_modules/${program}`, ...args], {
     cwd: REPOSITORY,
     stdio: ['ignore', 'pipe', 'pipe'],
-    env: { ...process.env, FORCE_COLOR: '0', NO_COLOR: '1' },
+    env: { ...process.env, ...env, FORCE_COLOR: '0', NO_COLOR: '1' },
   });
   let output = '';
   let line = '';

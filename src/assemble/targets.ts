@@ -24,7 +24,10 @@ export function createTargets(more: readonly Storage[], decorate: Decorate) {
     of({ targets: { local, s3 }, storage: { attempts } }: Config): TargetsOfSource {
       const retries: RetryPolicy = { ...DEFAULT_RETRIES, attempts };
       const spool =
-        local && made(folders, local.directory, () => decorate(createDiskStorage({ name: 'local', root: local.directory })));
+        local &&
+        made(folders, local.directory, () =>
+          decorate(createDiskStorage({ name: 'local', root: local.directory, mounted: local.mounted })),
+        );
       const bucket =
         s3 &&
         // With the secrets, which printing would mask.

@@ -28,6 +28,14 @@ export const SETTINGS: readonly Setting[] = [
     about: 'The backup directory. It must exist, so that a volume that is not mounted is noticed.',
   },
   {
+    key: 'targets.local.mounted',
+    format: flag,
+    default: false,
+    env: ['BACKUP_DIR_MOUNTED'],
+    about:
+      'Whether the backup directory must be, or be below, a mount point. The image says so: what is written elsewhere in a container goes with it.',
+  },
+  {
     key: 'targets.s3.bucket',
     format: text(
       'the name of a bucket (3 to 63 lower-case letters, digits, dots, hyphens)',

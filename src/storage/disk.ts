@@ -5,6 +5,7 @@ import { BackupError } from '../errors.ts';
 import { abortable } from './abortable.ts';
 import { onDisk } from './disk-error.ts';
 import { checkRoot, PRIVATE, READABLE, syncFolder } from './disk-folder.ts';
+import { checkMounted } from './mounted.ts';
 import type { ByteRange, Leftover, ObjectInfo, Storage } from './storage.ts';
 import { checkKey, compareKeys, isTemporary, temporaryKey } from './storage-key.ts';
 import { createTemporaryFile, type TemporaryFile } from './temporary-file.ts';
@@ -17,6 +18,8 @@ export interface DiskStorageOptions {
   readonly root: string;
   /** Whether others on the machine may read what is stored: for reports. Dumps are for the backup's account only. */
   readonly readable?: boolean;
+  /** Whether it must be below a mount point: `probe` then throws where it is not. */
+  readonly mounted?: boolean;
 }
 
 /** A target on a file system. What it adds to {@link Storage} lets others read a file while it is being written. */
@@ -111,6 +114,7 @@ export function createDiskStorage(options: DiskStorageOptions): DiskStorage {
 
     async probe(signal) {
       signal?.throwIfAborted();
+      if (options.mounted === true) await checkMounted(root);
       const file = await begin('probe');
       try {
         const sent = Buffer.from('db-backup probe');

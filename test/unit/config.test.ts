@@ -47,7 +47,7 @@ describe('defaults', () => {
     expect(config).toMatchObject({
       environment: 'production',
       source: { name: 'shop', connection: { host: 'localhost', port: 5432, user: 'postgres', tls: { mode: 'prefer' } } },
-      targets: { local: { directory: '/backups' } },
+      targets: { local: { directory: '/backups', mounted: false } },
       dump: { codec: 'gzip', level: 'auto' },
       schedule: { backup: '0 2 * * *', timeZone: 'UTC' },
       paths: { reports: '/backups/logs' },
