@@ -14,7 +14,7 @@ import {
   type ScheduledJob,
   type SlotsBetween,
 } from '../report/ledger-entry.ts';
-import { storeHead } from '../report/ledger-heads.ts';
+import { storeHead, thinHeads } from '../report/ledger-heads.ts';
 import { sha256Of } from '../report/ledger-line.ts';
 import { absentSlots, EnteredSlots, missedEntries, schedulePeriods } from '../report/ledger-slots.ts';
 import { onDisk } from '../storage/disk-error.ts';
@@ -147,6 +147,22 @@ export class Evidence {
       log.error({ target, entry: head.number, ...errorReport(error) }, "the ledger's head could not be stored on a target");
     }
     return failures.map(({ target, error }) => `the ledger's head is not stored on ${target}: ${error.message}`);
+  }
+
+  /** Removes heads that newer ones make superfluous. A target that refuses (Object Lock) keeps them. */
+  async thinHeads(
+    targets: readonly Storage[],
+    { log, signal }: { readonly log: Log; readonly signal: AbortSignal },
+  ): Promise<void> {
+    for (const target of targets) {
+      try {
+        const removed = await thinHeads(target, signal);
+        if (removed > 0)
+          log.info({ target: target.name, removed }, 'older heads of the ledger were removed: newer ones vouch for them');
+      } catch (error) {
+        log.warn({ target: target.name, ...errorReport(toBackupError(error)) }, 'older heads of the ledger could not be removed');
+      }
+    }
   }
 
   #withSlot(draft: JobDraft, slot: Date, recent: readonly LedgerEntry[]): Draft[] {

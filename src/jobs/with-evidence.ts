@@ -4,6 +4,9 @@ import type { Storage } from '../storage/storage.ts';
 import type { Evidence } from './evidence.ts';
 import type { Job, JobContext, JobOutcome } from './job.ts';
 
+/** The job whose runs clear up behind the ledger, too. */
+const CLEANUP = 'weekly-cleanup';
+
 interface JobOf<O extends JobOutcome> extends Job {
   run(context: JobContext): Promise<O>;
 }
@@ -38,6 +41,7 @@ export function withEvidence<O extends JobOutcome>(job: JobOf<O>, evidence: Evid
           ...(report === undefined ? {} : { report }),
         });
         const warnings = head ? await evidence.storeHead(head, targets, context) : [];
+        if (job.name === CLEANUP && !context.signal.aborted) await evidence.thinHeads(targets, context);
         return { ...outcome, evidence: { ...(head && { entry: head.number }), warnings } };
       } catch (thrown) {
         const failure = notEntered(thrown);

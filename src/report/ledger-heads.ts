@@ -34,6 +34,36 @@ export async function storeHead(
   return results.flat();
 }
 
+/** The newest heads that stay, each of them. */
+const NEWEST_KEPT = 1000;
+/** Of those before, the last one of this many entries stays. */
+const STRIDE = 500;
+
+/**
+ * The heads that may go. Each head vouches for all entries before it, so that fewer of them prove as much of the past; what many prove
+ * better is since when the ledger reads as it does, and of that a head for every some hundred entries stays for good.
+ */
+export function headsToThin(keys: readonly string[]): string[] {
+  const heads = keys.flatMap((key) => {
+    const number = NAME.exec(key)?.[1];
+    return number === undefined ? [] : [{ key, block: Math.floor(Number(number) / STRIDE) }];
+  });
+  heads.sort((a, b) => (a.key < b.key ? -1 : 1));
+  return heads
+    .slice(0, -NEWEST_KEPT)
+    .filter(({ block }, at) => heads[at + 1]?.block === block)
+    .map(({ key }) => key);
+}
+
+/** Removes what {@link headsToThin} names from a target. Returns how many. */
+export async function thinHeads(target: Storage, signal: AbortSignal): Promise<number> {
+  const keys: string[] = [];
+  for await (const { key } of target.list(HEADS, signal)) keys.push(key);
+  const old = headsToThin(keys);
+  for (const key of old) await target.remove(key, signal);
+  return old.length;
+}
+
 export interface HeadComparison {
   readonly target: string;
   /** How many of its heads were compared. */

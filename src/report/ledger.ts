@@ -127,7 +127,10 @@ export function createLedger(options: LedgerOptions): Ledger {
   function refuseWithoutKey(last: LedgerEntry | undefined): void {
     if (key || last?.key === undefined) return;
     throw new BackupError('CONFIG_INVALID', `${path} is signed (key ${last.key}), but this process has no key to sign with`, {
-      hint: 'Set EVIDENCE_KEY_FILE for every process that makes backups. To go on unsigned, move the ledger to another folder first.',
+      hint:
+        'What the run made is kept, only its entry is lacking. Set EVIDENCE_KEY_FILE to the key for every process that makes backups. If the key is lost: ' +
+        '`backup-manager evidence keygen NEW.pem >new.pub`, set EVIDENCE_KEY_FILE to NEW.pem, give new.pub to whoever verifies; the ledger goes on ' +
+        '(docs/evidence.md, "When the key is lost").',
     });
   }
 }

@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { generateKey, readPublicKeys, readSigningKey, type PublicKey } from '../../../src/report/evidence-key.ts';
 import { recordRemovedReports } from '../../../src/report/ledger.ts';
 import type { LedgerEntry } from '../../../src/report/ledger-entry.ts';
+import { headsToThin } from '../../../src/report/ledger-heads.ts';
 import { encodeLine, sha256Of, splitLines } from '../../../src/report/ledger-line.ts';
 import { verifyLedger, type LedgerVerdict } from '../../../src/report/verify-ledger.ts';
 import { slotsBetween } from '../../../src/scheduler.ts';
@@ -381,5 +382,23 @@ describe('Keys', () => {
       expect.objectContaining({ code: 'CONFIG_INVALID', message: expect.not.stringContaining('hunter2') }),
     );
     expect(() => readPublicKeys(privatePem, 'file')).toThrow(expect.objectContaining({ code: 'USAGE' }));
+  });
+});
+
+describe('heads on a target', () => {
+  const key = (number: number): string => `ledger/${String(number).padStart(10, '0')}.json`;
+
+  test('all stay while they are a thousand, whatever else is there', () => {
+    const keys = Array.from({ length: 1000 }, (_, at) => key(3 * at + 1));
+    expect(headsToThin([...keys, 'ledger/notes.txt'])).toEqual([]);
+  });
+
+  test('are thinned to one for some hundred entries before the newest thousand', () => {
+    const keys = Array.from({ length: 2500 }, (_, at) => key(at + 1));
+    const gone = new Set(headsToThin([...keys].reverse()));
+    const left = keys.filter((each) => !gone.has(each));
+    expect(left.slice(0, 3)).toEqual([499, 999, 1499].map(key));
+    expect(left.slice(3)).toEqual(keys.slice(1500));
+    expect(headsToThin(left)).toEqual([]);
   });
 });
