@@ -12,7 +12,7 @@ import { configFolder, environmentName, readLayers } from './config/read-layers.
 import { retentionConfig, type RetentionConfig } from './config/retention-config.ts';
 import { s3Target, type S3Target } from './config/s3-target.ts';
 import { createRedactor, maskWhenShown } from './config/secrets.ts';
-import { sourceConnection, type SourceConnection } from './config/source-connection.ts';
+import { drillTarget, sourceConnection, type SourceConnection } from './config/source-connection.ts';
 import { checkSources, problemsOfSources } from './config/sources.ts';
 import { BackupError } from './errors.ts';
 
@@ -119,19 +119,21 @@ export function loadConfigs(options: LoadConfigOptions): Configs {
     const own: Problem[] = [];
     checkTogether(values, listed || (options.sourceRequired ?? true), own);
     const connection = sourceConnection(values, env, own);
-    return { name: name ?? connection.database, values, connection, problems: own };
+    const scratch = drillTarget(values, env, own);
+    return { name: name ?? connection.database, values, connection, scratch, problems: own };
   });
   problems.push(...problemsOfSources(found, listed, sources));
   if (problems.length > 0) throw invalid(problems);
 
-  const secrets = found.flatMap(({ values, connection }) => values.secrets(connection.password));
+  const secrets = found.flatMap(({ values, connection, scratch }) => values.secrets(connection.password, scratch?.password));
   const shared = sharedConfig(base, environment, env, createRedactor([...base.secrets(), ...secrets]));
   const folder = configFolder(env, options.configDirectory);
   return {
     shared,
-    sources: found.map(({ name, values, connection }) =>
-      withRedactor({ ...shared, ...ofSource(values, folder), source: sourceOf(name, values, connection, listed) }, shared.redact),
-    ),
+    sources: found.map(({ name, values, connection, scratch }) => {
+      const source = sourceOf(name, values, connection, listed);
+      return withRedactor({ ...shared, ...ofSource(values, folder, scratch), source }, shared.redact);
+    }),
   };
 }
 
@@ -175,7 +177,11 @@ function sharedConfig(values: Values, environment: string, env: Environment, red
   return withRedactor(shared, redact);
 }
 
-function ofSource(values: Values, folder: string): Omit<Config, Exclude<keyof SharedConfig, 'notify'> | 'source'> {
+function ofSource(
+  values: Values,
+  folder: string,
+  scratch: SourceConnection | undefined,
+): Omit<Config, Exclude<keyof SharedConfig, 'notify'> | 'source'> {
   const s3 = s3Target(values);
   return {
     targets: {
@@ -204,7 +210,7 @@ function ofSource(values: Values, folder: string): Omit<Config, Exclude<keyof Sh
       drill: values.text('schedule.drill').trim(),
       timeZone: values.text('schedule.timeZone'),
     },
-    drill: drillConfig(values, folder),
+    drill: drillConfig(values, folder, scratch),
     retention: retentionConfig(values),
     notify: notifyConfig(values),
     hooks: hooksConfig(values, folder),

@@ -2,7 +2,7 @@
  * Every failure that a person may meet, with the exit status that `main` and `cli` end with.
  * Exit statuses: 1 unexpected, 2 usage or configuration, 3 incomplete, 10 source, 20 storage,
  * 30 a backup is damaged or unknown, 40 the restore was refused or failed, 50 the machine lacks something,
- * 60 another run holds the lock, 70 a hook stopped the backup, 80 an alert was not taken, 90 the evidence ledger does not add up, 130 aborted.
+ * 1 and 2 for a drill that failed or could not check, 60 another run holds the lock, 70 a hook stopped the backup, 80 an alert was not taken, 90 the evidence ledger does not add up, 130 aborted.
  */
 export const EXIT_STATUS = {
   INTERNAL: 1,
@@ -35,6 +35,8 @@ export const EXIT_STATUS = {
   CLIENT_PROGRAM_FAILED: 50,
   SERVER_START_FAILED: 50,
   LOCALE_MISSING: 50,
+  DRILL_FAILED: 1,
+  DRILL_INCONCLUSIVE: 2,
   LOCKED: 60,
   HOOK_FAILED: 70,
   ALERT_FAILED: 80,

@@ -32,6 +32,7 @@ export function drillParts(
     ...(drill.from !== undefined && { from: drill.from }),
     local: local ? ['local'] : [],
     directories: config.programs.directories,
+    ...(drill.target && { server: drill.target }),
     workFolder: paths.work,
     // Shared by the containers that share the backups.
     lock: local

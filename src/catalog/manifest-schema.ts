@@ -44,11 +44,19 @@ const server = object(
   { systemIdentifier: text },
 );
 
-const requires = object({
-  roles: listOf(text),
-  tablespaces: listOf(text),
-  extensions: listOf(object({ name: text, version: text, schema: text })),
-});
+const requires = object(
+  {
+    roles: listOf(text),
+    tablespaces: listOf(text),
+    extensions: listOf(object({ name: text, version: text, schema: text })),
+  },
+  {
+    collations: listOf(
+      object({ schema: text, name: text, collate: text, ctype: text }),
+      'Collations of the C library that single columns, indexes and functions use. Absent in older manifests.',
+    ),
+  },
+);
 
 const table = object(
   {

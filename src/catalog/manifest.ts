@@ -88,6 +88,13 @@ export interface Requirements {
   readonly roles: readonly string[];
   readonly tablespaces: readonly string[];
   readonly extensions: readonly { readonly name: string; readonly version: string; readonly schema: string }[];
+  /** Collations of the C library that single columns, indexes and functions use. Absent in older manifests. */
+  readonly collations?: readonly {
+    readonly schema: string;
+    readonly name: string;
+    readonly collate: string;
+    readonly ctype: string;
+  }[];
 }
 
 /** A table whose rows we copied. Rows that stay with `pg_dump` (extension configuration tables, …) are not listed. */

@@ -19,20 +19,8 @@ export function checkTogether(values: Values, sourceRequired: boolean, problems:
   if (values.text('dump.codec') === 'gzip' && values.text('dump.level') !== 'auto' && values.number('dump.level') > 9) {
     need('dump.level', `expected a whole number from 1 to 9 for gzip, got ${values.number('dump.level')}`);
   }
-  const mode = values.text('source.tls.mode');
-  if (mode.startsWith('verify-') && values.text('source.tls.ca') === '') {
-    need(
-      'source.tls.ca',
-      `expected the file of the certificate authorities to trust, as source.tls.mode is ${mode} (PGSSLROOTCERT; those of the system are in /etc/ssl/certs/ca-certificates.crt on Debian)`,
-    );
-  }
-  if ((values.text('source.tls.cert') === '') !== (values.text('source.tls.key') === '')) {
-    need('source.tls.key', 'expected source.tls.cert and source.tls.key together');
-  }
-  for (const key of ['source.tls.ca', 'source.tls.cert', 'source.tls.key']) {
-    const file = values.text(key);
-    if (file !== '' && !isReadable(file)) need(key, `expected a file that can be read, got ${JSON.stringify(file)}`);
-  }
+  checkTls('source', 'PGSSLROOTCERT', values, need);
+  if (values.text('drill.target.host') !== '') checkTls('drill.target', 'DRILL_TARGET_SSLROOTCERT', values, need);
   if ((values.text('targets.s3.accessKeyId') === '') !== (values.text('targets.s3.secretAccessKey') === '')) {
     need('targets.s3.secretAccessKey', 'expected targets.s3.accessKeyId and targets.s3.secretAccessKey together');
   }
@@ -55,4 +43,22 @@ function checkSourceName(values: Values, need: (key: string, says: string) => vo
       ? `expected a shorter name than that of the database (BACKUP_SOURCE_NAME): it may have ${room}; this one has ${bytes}`
       : `expected a name of ${room}; this one has ${bytes}`,
   );
+}
+
+function checkTls(prefix: string, variable: string, values: Values, need: (key: string, says: string) => void): void {
+  const at = (key: string): string => `${prefix}.tls.${key}`;
+  const mode = values.text(at('mode'));
+  if (mode.startsWith('verify-') && values.text(at('ca')) === '') {
+    need(
+      at('ca'),
+      `expected the file of the certificate authorities to trust, as ${at('mode')} is ${mode} (${variable}; those of the system are in /etc/ssl/certs/ca-certificates.crt on Debian)`,
+    );
+  }
+  if ((values.text(at('cert')) === '') !== (values.text(at('key')) === '')) {
+    need(at('key'), `expected ${at('cert')} and ${at('key')} together`);
+  }
+  for (const key of [at('ca'), at('cert'), at('key')]) {
+    const file = values.text(key);
+    if (file !== '' && !isReadable(file)) need(key, `expected a file that can be read, got ${JSON.stringify(file)}`);
+  }
 }

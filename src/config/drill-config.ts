@@ -1,10 +1,13 @@
 import { join, resolve } from 'node:path';
+import type { SourceConnection } from './source-connection.ts';
 import type { Values } from './merge.ts';
 
 /** The restore drill. */
 export interface DrillConfig {
   /** Name of the target to drill from; absent: the first that is not on this machine. */
   readonly from?: string;
+  /** The server to restore into; absent: a throw-away one. */
+  readonly target?: SourceConnection;
   readonly rpoMinutes: number;
   readonly rtoMinutes: number;
   /** Absolute path of the folder of assertions. */
@@ -24,11 +27,12 @@ export interface DrillConfig {
 }
 
 /** What the merged values say about drills. */
-export function drillConfig(values: Values, configDirectory: string): DrillConfig {
+export function drillConfig(values: Values, configDirectory: string, target: SourceConnection | undefined): DrillConfig {
   const from = values.text('drill.from');
   const timeout = (phase: string): number => values.number(`drill.timeouts.${phase}`) * 60_000;
   return {
     ...(from !== '' && { from }),
+    ...(target && { target }),
     rpoMinutes: values.number('drill.rpoMinutes'),
     rtoMinutes: values.number('drill.rtoMinutes'),
     assertions: resolve(values.text('drill.assertions') || join(configDirectory, 'drill.d')),

@@ -1,6 +1,7 @@
 import { address, autoOr, choice, cron, flag, integer, list, text, timeZone, type Format } from './formats.ts';
 import { CONCURRENCY_SETTINGS } from './concurrency-settings.ts';
 import { DRILL_SETTINGS } from './drill-settings.ts';
+import { DRILL_TARGET_SETTINGS } from './drill-target-settings.ts';
 import { HOOK_SETTINGS } from './hook-settings.ts';
 import { NOTIFY_SETTINGS } from './notify-settings.ts';
 import type { Setting } from './setting.ts';
@@ -186,6 +187,7 @@ export const SETTINGS: readonly Setting[] = [
     about: 'The time zone of the schedule. Reports and labels are in UTC always.',
   },
   ...DRILL_SETTINGS,
+  ...DRILL_TARGET_SETTINGS,
   ...RETENTION_SETTINGS,
   ...NOTIFY_SETTINGS,
   ...HOOK_SETTINGS,

@@ -24,22 +24,39 @@ export interface SourceConnection {
 
 /** How the merged values say that the database is reached. What is wrong is told in `problems`. */
 export function sourceConnection(values: Values, env: Environment, problems: Problem[]): SourceConnection {
+  return connectionAt('source', values, env, problems);
+}
+
+/** The server that drills restore into, if one is named. */
+export function drillTarget(values: Values, env: Environment, problems: Problem[]): SourceConnection | undefined {
+  return values.text('drill.target.host') === '' ? undefined : connectionAt('drill.target', values, env, problems);
+}
+
+function connectionAt(
+  prefix: 'source' | 'drill.target',
+  values: Values,
+  env: Environment,
+  problems: Problem[],
+): SourceConnection {
+  const at = (key: string): string => `${prefix}.${key}`;
   const login = {
-    host: values.text('source.host'),
-    port: values.number('source.port'),
-    database: values.has('source.database') ? values.text('source.database') : 'postgres',
-    user: values.text('source.user'),
+    host: values.text(at('host')),
+    port: values.number(at('port')),
+    database: values.has(at('database')) ? values.text(at('database')) : 'postgres',
+    user: values.text(at('user')),
   };
-  const password = values.text('source.password') || fromPasswordFile(values, env, login, problems);
-  const file = (key: string, name: string): object => (values.text(key) === '' ? {} : { [name]: resolve(values.text(key)) });
+  const password = values.text(at('password')) || fromPasswordFile(values, env, login, problems);
+  const file = (key: string, name: string): object => {
+    return values.text(at(key)) === '' ? {} : { [name]: resolve(values.text(at(key))) };
+  };
   const connection: SourceConnection = {
     ...login,
     ...(password !== undefined && { password }),
     tls: {
-      mode: values.text('source.tls.mode') as SourceConnection['tls']['mode'],
-      ...file('source.tls.ca', 'ca'),
-      ...file('source.tls.cert', 'cert'),
-      ...file('source.tls.key', 'key'),
+      mode: values.text(at('tls.mode')) as SourceConnection['tls']['mode'],
+      ...file('tls.ca', 'ca'),
+      ...file('tls.cert', 'cert'),
+      ...file('tls.key', 'key'),
     },
     connectTimeoutSeconds: values.number('source.connectTimeoutSeconds'),
   };
@@ -59,8 +76,10 @@ function fromPasswordFile(
   try {
     return passwordFromFile(file, login);
   } catch {
-    const origin = values.origin('source.passwordFile');
-    problems.push({ key: 'source.passwordFile', origin, says: `expected a file that can be read, got ${JSON.stringify(file)}` });
+    const key = 'source.passwordFile';
+    const says = `expected a file that can be read, got ${JSON.stringify(file)}`;
+    // Two connections may ask the same file.
+    if (!problems.some((each) => each.key === key)) problems.push({ key, origin: values.origin(key), says });
     return undefined;
   }
 }

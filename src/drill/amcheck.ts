@@ -1,11 +1,13 @@
 import type { ConnectionOptions } from '../postgres/connection.ts';
-import type { Findings } from './check.ts';
+import type { Finding, Findings } from './check.ts';
 import { isStatementError, RELATION_NAME, withSession, type Client } from './session.ts';
 
 export interface AmcheckOptions {
   readonly connection: ConnectionOptions;
   /** Sessions that check at the same time. */
   readonly jobs: number;
+  /** Whether the extension may be lacking. */
+  readonly allows?: (object: string) => boolean;
   readonly signal: AbortSignal;
 }
 
@@ -30,6 +32,7 @@ interface Extension {
   readonly unique: boolean;
 }
 
+const AMCHECK = 'extension amcheck';
 const OUR_SCHEMA = 'db_backup_drill';
 /** Findings of one table that are listed. */
 const LISTED = 3;
@@ -47,9 +50,9 @@ SELECT c.oid::text AS oid, ${RELATION_NAME} AS name, CASE WHEN c.relkind = 'i' T
  * `verify_heapam` and every GIN index. The extension is made for it and dropped afterwards, unless it is there already.
  */
 export async function runAmcheck(options: AmcheckOptions, findings: Findings): Promise<AmcheckCounts> {
-  const { connection, signal } = options;
+  const { connection, signal, allows } = options;
   return await withSession(connection, signal, async (client) => {
-    const made = await createExtension(client, findings);
+    const made = await createExtension(client, allows?.(AMCHECK) === true ? findings.notes : findings.unsure);
     if (made === undefined) return { indexes: 0, tables: 0 };
     try {
       return await checkAll(client, options, findings);
@@ -60,7 +63,7 @@ export async function runAmcheck(options: AmcheckOptions, findings: Findings): P
 }
 
 /** Whether it had to be made; `undefined` when it cannot be had, which is among the findings then. */
-async function createExtension(client: Client, { unsure }: Findings): Promise<boolean | undefined> {
+async function createExtension(client: Client, lacking: Finding[]): Promise<boolean | undefined> {
   const { rows } = await client.query<{ present: boolean; available: boolean; version: number }>(
     `SELECT EXISTS (SELECT FROM pg_extension WHERE extname = 'amcheck') AS present,
             EXISTS (SELECT FROM pg_available_extensions WHERE name = 'amcheck') AS available,
@@ -68,9 +71,9 @@ async function createExtension(client: Client, { unsure }: Findings): Promise<bo
   );
   const { present, available, version } = rows[0]!;
   if (present) return false;
-  const object = 'extension amcheck';
+  const object = AMCHECK;
   if (!available) {
-    unsure.push({
+    lacking.push({
       object,
       message: 'the server does not have it: indexes and tables were not checked',
       hint: `Install the package postgresql-contrib of version ${Math.floor(version / 10_000)} (on Debian and Ubuntu it is part of postgresql-${Math.floor(version / 10_000)}).`,
@@ -86,7 +89,7 @@ async function createExtension(client: Client, { unsure }: Findings): Promise<bo
     return true;
   } catch (error) {
     if (!isStatementError(error)) throw error;
-    unsure.push({ object, message: `it cannot be created: ${error.message}. Indexes and tables were not checked` });
+    lacking.push({ object, message: `it cannot be created: ${error.message}. Indexes and tables were not checked` });
     // What is left of it lies in a copy that the drill throws away, and the finding above says that nothing was checked.
     await client.query(`DROP SCHEMA IF EXISTS ${OUR_SCHEMA} CASCADE`).catch(() => undefined);
     return undefined;

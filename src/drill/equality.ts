@@ -23,6 +23,8 @@ export interface EqualityInput {
   readonly emptyCopy: ConnectionOptions;
   /** Whether the database's own properties are compared as well; true by default. A script that psql ran does not set them. */
   readonly properties?: boolean;
+  /** Extensions that the restore left out: what is theirs is in neither database. */
+  readonly leftOut?: readonly string[];
   /** Looks for the rows that differ; without it only the table is named. */
   readonly locate?: Locate;
   readonly signal: AbortSignal;
@@ -67,7 +69,7 @@ export async function checkEquality(input: EqualityInput): Promise<EqualityResul
     );
     findings.failed.push(...compareSchema(should!, is!));
   });
-  await compare('sequences', async () => await compareSequences(manifest, databases, findings));
+  await compare('sequences', async () => await compareSequences(manifest, databases, findings, (input.leftOut ?? []).length > 0));
   await compare('other tables', async () => await compareOtherTables(manifest, databases, findings));
   await compare('large objects', async () => await compareLargeObjects(manifest, databases, findings));
   if (input.properties !== false)

@@ -34,14 +34,29 @@ export async function preloadSettings(
   return { ...quietSettings(libraries), shared_preload_libraries: libraries.join(',') };
 }
 
-/** Whether the server can create each extension in exactly the version that the backup has. Returns those that it cannot. */
+/** What a restore is to make of the backup's extensions here. */
+export interface ChosenExtensions {
+  /** Not created, as the user allows. */
+  readonly leftOut: string[];
+  /** The backup's version where it is not the server's default one. */
+  readonly versions: Record<string, string>;
+  /** Created in the server's default version, as the user allows. */
+  readonly otherVersion: string[];
+}
+
+/** Whether the server can create each extension in exactly the version that the backup has, and what is to be done where it cannot. */
 export async function checkExtensions(
   client: Client,
   extensions: Extensions,
   major: number,
   allows: (object: string) => boolean,
   findings: Findings,
-): Promise<void> {
+): Promise<ChosenExtensions> {
+  const chosen: ChosenExtensions = { leftOut: [], versions: {}, otherVersion: [] };
+  const leaveOut = (object: string, name: string, why: string): void => {
+    chosen.leftOut.push(name);
+    findings.notes.push({ object, message: `${why}; it is left out, as drill.allowed says` });
+  };
   const { rows } = await client.query<{ name: string; version: string; standard: string | null }>(
     `SELECT v.name::text, v.version, e.default_version AS standard
        FROM pg_available_extension_versions v JOIN pg_available_extensions e ON e.name = v.name WHERE v.name = ANY ($1::text[])`,
@@ -51,23 +66,26 @@ export async function checkExtensions(
     const object = `extension ${name}`;
     const available = rows.filter((row) => row.name === name);
     const standard = available[0]?.standard ?? undefined;
-    if (name in ONE_DATABASE && available.length > 0) {
-      findings.unsure.push({
-        object,
-        message: ONE_DATABASE[name]!,
-        hint: 'Restore such a backup by hand into a server that has it.',
-      });
-    }
     if (available.length === 0) {
-      const message = `version ${version} is in the backup; the server programs of the drill have no ${name} at all`;
-      (allows(object) ? findings.notes : findings.unsure).push({ object, message, hint: extensionHint(name, major) });
+      const message = `version ${version} is in the backup; the server of the drill has no ${name} at all`;
+      if (allows(object)) leaveOut(object, name, message);
+      else findings.unsure.push({ object, message, hint: extensionHint(name, major) });
+    } else if (name in ONE_DATABASE) {
+      if (allows(object)) leaveOut(object, name, ONE_DATABASE[name]!);
+      else {
+        const hint = `Name it in drill.allowed (DRILL_ALLOWED): the drill then leaves it out. Or restore such a backup by hand into a server that has it.`;
+        findings.unsure.push({ object, message: ONE_DATABASE[name]!, hint });
+      }
     } else if (!available.some((row) => row.version === version)) {
       const there = available.map((row) => row.version).join(', ');
-      const message = `version ${version} is in the backup; the server programs of the drill have ${there}`;
+      const message = `version ${version} is in the backup; the server of the drill has ${there}`;
+      if (allows(object)) chosen.otherVersion.push(name);
       (allows(object) ? findings.notes : findings.unsure).push({ object, message, hint: extensionHint(name, major) });
     } else if (standard !== version) {
-      const message = `version ${version} is in the backup; a restore takes what the server says is its standard, ${standard ?? 'none'}`;
+      chosen.versions[name] = version;
+      const message = `created in version ${version}, as the backup has it; a restore by hand takes the server's standard, ${standard ?? 'none'}`;
       findings.notes.push({ object, message });
     }
   }
+  return chosen;
 }

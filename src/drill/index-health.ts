@@ -10,6 +10,8 @@ export interface HealthInput {
   readonly emptyCopy: ConnectionOptions;
   /** Sessions that check at the same time. */
   readonly jobs: number;
+  /** Whether `extension amcheck` may be lacking. */
+  readonly allows?: (object: string) => boolean;
   readonly signal: AbortSignal;
 }
 
@@ -44,7 +46,7 @@ const STATES = [
  * Whether the restored database can be worked with: indexes valid, constraints validated and materialized views filled as the source
  * had them, and indexes and tables whole by `amcheck`. Without that extension the result is `inconclusive`.
  */
-export async function checkHealth({ connection, emptyCopy, jobs, signal }: HealthInput): Promise<HealthResult> {
+export async function checkHealth({ connection, emptyCopy, jobs, allows, signal }: HealthInput): Promise<HealthResult> {
   const findings = noFindings();
   for (const { what, message, query } of STATES) {
     const [inSource, here] = await askBoth({ emptyCopy, restored: connection, signal }, async (client) => {
@@ -56,7 +58,7 @@ export async function checkHealth({ connection, emptyCopy, jobs, signal }: Healt
       else findings.failed.push(finding);
     }
   }
-  const checked = await runAmcheck({ connection, jobs, signal }, findings).catch((error: unknown) => {
+  const checked = await runAmcheck({ connection, jobs, ...(allows && { allows }), signal }, findings).catch((error: unknown) => {
     if (!isStatementError(error)) throw error;
     findings.unsure.push({ object: 'extension amcheck', message: `indexes and tables could not be checked: ${error.message}` });
     return { indexes: 0, tables: 0 };

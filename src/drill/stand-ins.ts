@@ -31,7 +31,7 @@ export async function makeRoles(client: Client, manifest: Manifest, { roles, mem
 }
 
 /** Every role that the dump names: owners, grantees, those with settings of their own in the database. */
-function rolesOf({ requires, database }: Manifest): string[] {
+export function rolesOf({ requires, database }: Manifest): string[] {
   const settings = database.settings.flatMap(({ role }) => role ?? []);
   const grants = (database.acl ?? []).flatMap((item) => [granteeOf(item), grantorOf(item)]);
   return [...requires.roles, database.owner, ...settings, ...grants].filter((name) => name !== '');

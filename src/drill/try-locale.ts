@@ -11,9 +11,14 @@ import { isStatementError, type Client } from './session.ts';
  * Makes a database with encoding, locale and tablespace of the backup's, compares the version of its collation, and drops it again: only
  * the server knows what its C library and ICU can do.
  */
-export async function tryLocale(client: Client, database: Manifest['database'], findings: Findings): Promise<void> {
+export async function tryLocale(
+  client: Client,
+  database: Manifest['database'],
+  prefix: string,
+  findings: Findings,
+): Promise<void> {
   const { versionNumber } = await readServerFacts(client);
-  const scratch = `db_backup_preflight_${randomBytes(6).toString('hex')}`;
+  const scratch = `${prefix}${randomBytes(6).toString('hex')}`;
   const { encoding, localeProvider, collate, ctype, locale } = database;
   const what = [...new Set([collate, ctype, ...(locale === undefined ? [] : [`${localeProvider} ${locale}`])])].join(', ');
   try {

@@ -58,10 +58,18 @@ export async function readRequirements(client: Client): Promise<Requirements> {
   const extensions = await client.query<Requirements['extensions'][number]>(`
     SELECT extname AS name, extversion AS version, n.nspname AS schema
       FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace ORDER BY 1`);
+  // What initdb made of the machine's locales is not pinned: whatever uses it has an entry.
+  const collations = await client.query<NonNullable<Requirements['collations']>[number]>(`
+    SELECT n.nspname::text AS schema, collname::text AS name, collcollate::text AS collate, collctype::text AS ctype
+      FROM pg_collation c JOIN pg_namespace n ON n.oid = c.collnamespace
+     WHERE collprovider = 'c' AND collcollate NOT IN ('C', 'POSIX')
+       AND (c.oid >= 16384 OR EXISTS (SELECT FROM pg_depend d WHERE d.refclassid = 'pg_collation'::regclass AND d.refobjid = c.oid))
+     ORDER BY 1, 2, 3`);
   return {
     roles: roles.rows.map(({ name }) => name),
     tablespaces: tablespaces.rows.map(({ name }) => name),
     extensions: extensions.rows,
+    collations: collations.rows,
   };
 }
 

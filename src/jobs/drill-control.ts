@@ -31,7 +31,7 @@ export async function tryDamage(stage: Stage, { connection }: Restored, context:
 
 /** One bit in the head, against a whole restore; one in the largest chunk, against what reads rows for the loaders. */
 async function missedBits(stage: Stage, context: RunContext): Promise<string[]> {
-  const { chosen, server, programs, folder, workers } = stage;
+  const { chosen, server, programs, folder, workers, extensions } = stage;
   const { manifest, backup, fetched } = chosen;
   const missed: string[] = [];
   for (const { index, at } of bitsToDamage(manifest)) {
@@ -39,7 +39,11 @@ async function missedBits(stage: Stage, context: RunContext): Promise<string[]> 
     const refused = await isRefused(async () => {
       if (index === 0) {
         const input = { source, connection: server.connection, programs, temporaryFolder: folder };
-        await restoreBackup(input, { database: 'drill_damaged', loaders: workers, analyze: false }, context);
+        await restoreBackup(
+          input,
+          { database: `${server.prefix}damaged`, loaders: workers, analyze: false, extensions },
+          context,
+        );
       } else {
         for await (const _ of createMemberReader(source).read(index, index + 1, context.signal));
       }

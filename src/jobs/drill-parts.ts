@@ -1,4 +1,5 @@
-import type { ThrowAwayServer } from '../postgres/throw-away-server.ts';
+import type { DrillServer } from '../drill/preflight.ts';
+import type { ConnectionOptions } from '../postgres/connection.ts';
 import type { ReportPlace } from '../report/report-file.ts';
 import type { Storage } from '../storage/storage.ts';
 import type { PhaseName } from '../drill/verdict.ts';
@@ -18,6 +19,8 @@ export interface RestoreDrillParts {
   readonly local: readonly string[];
   /** Folders with PostgreSQL's programs, looked in before the usual places. */
   readonly directories: readonly string[];
+  /** A server to restore into instead of a throw-away one. */
+  readonly server?: ConnectionOptions;
   /** For the copy of the backup and the throw-away server. */
   readonly workFolder: string;
   /** `folder` is locked for as long as a drill runs: one at a time. It is made as needed, below `root`, which must exist. */
@@ -49,8 +52,8 @@ export interface RestoreDrillParts {
 
 /** Moments of a drill, for tests of what happens when something goes wrong there. */
 export interface DrillHooks {
-  /** Before a phase; with the throw-away server, once there is one. */
-  before?(phase: PhaseName, server: ThrowAwayServer | undefined): Promise<void>;
+  /** Before a phase; with the server, once there is one. */
+  before?(phase: PhaseName, server: DrillServer | undefined): Promise<void>;
 }
 
 /** What a person may ask for. */

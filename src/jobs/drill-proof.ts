@@ -10,21 +10,23 @@ import { worst } from './drill-record.ts';
 import type { Restored, Stage } from './drill-restore.ts';
 import { locateRows } from './locate-rows.ts';
 
-/** The scratch database with the backup's own definitions and no rows. */
-const DEFINITIONS = 'drill_definitions';
-
 export interface DrillEquality extends CheckResult {
   readonly tables: readonly TableProof[];
 }
 
 /** Makes the scratch database that the definitions of a restored one are compared with. */
-export async function makeEmptyCopy({ chosen, server, programs }: Stage, context: RunContext): Promise<ConnectionOptions> {
+export async function makeEmptyCopy(
+  { chosen, server, programs, extensions }: Stage,
+  context: RunContext,
+): Promise<ConnectionOptions> {
+  // The scratch database with the backup's own definitions and no rows.
+  const database = `${server.prefix}definitions`;
   await restoreDefinitions(
     { source: sourceOf(chosen), connection: server.connection, programs },
-    { database: DEFINITIONS },
+    { database, extensions },
     context,
   );
-  return { ...server.connection, database: DEFINITIONS };
+  return { ...server.connection, database };
 }
 
 function sourceOf({ fetched, backup, manifest }: Stage['chosen']): BackupSource {
@@ -33,7 +35,7 @@ function sourceOf({ fetched, backup, manifest }: Stage['chosen']): BackupSource 
 
 /** Compares every restored database with the manifest, and its definitions with those that the backup gives in an empty database. */
 export async function proveEquality(
-  { chosen, programs, workers }: Stage,
+  { chosen, programs, workers, extensions }: Stage,
   restored: readonly Restored[],
   emptyCopy: ConnectionOptions,
   { signal }: RunContext,
@@ -47,7 +49,9 @@ export async function proveEquality(
       ...(onProgress && { onProgress: ({ bytes, estimatedBytes }) => onProgress(bytes, estimatedBytes) }),
     });
     const locate = locateRows(sourceOf(chosen), connection, signal);
-    results.push(await checkEquality({ manifest, connection, digests, programs, emptyCopy, locate, signal }));
+    results.push(
+      await checkEquality({ manifest, connection, digests, programs, emptyCopy, locate, leftOut: extensions.leftOut, signal }),
+    );
   }
   const tables = results[0]?.tables ?? [];
   return {

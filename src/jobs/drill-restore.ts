@@ -2,8 +2,9 @@ import type { CheckResult, Finding } from '../drill/check.ts';
 import { toBackupError, type BackupError } from '../errors.ts';
 import type { ConnectionOptions } from '../postgres/connection.ts';
 import type { ClientPrograms } from '../postgres/programs.ts';
-import type { ThrowAwayServer } from '../postgres/throw-away-server.ts';
+import type { DrillServer } from '../drill/preflight.ts';
 import type { RestoreReport, TrendPoint } from '../report/drill-report.ts';
+import type { ExtensionChoice } from '../restore/extension-choice.ts';
 import { restorePlain } from '../restore/restore-plain.ts';
 import { restoreBackup } from '../restore/restore.ts';
 import type { RunContext } from '../restore/phases.ts';
@@ -16,10 +17,11 @@ export type Way = RestoreReport['way'];
 /** What the phases after preflight work with. */
 export interface Stage {
   readonly chosen: ChosenBackup;
-  readonly server: ThrowAwayServer;
+  readonly server: DrillServer;
   readonly programs: ClientPrograms;
   /** For each session that builds indexes. */
   readonly maintenanceWorkMem: string;
+  readonly extensions: ExtensionChoice;
   readonly workers: number;
   /** For temporary files; removed in the end. */
   readonly folder: string;
@@ -35,8 +37,9 @@ export interface DrillRestore extends CheckResult {
   readonly reports: readonly RestoreReport[];
 }
 
-/** The other way than last time; by the engine at first. Both when asked. */
-export function waysOf(trend: readonly TrendPoint[], thorough: boolean): Way[] {
+/** The other way than last time; by the engine at first. Both when asked. psql alone cannot leave an extension out. */
+export function waysOf(trend: readonly TrendPoint[], thorough: boolean, leftOut: readonly string[]): Way[] {
+  if (leftOut.length > 0) return ['engine'];
   if (thorough) return ['engine', 'plain'];
   return trend.findLast(({ way }) => way !== undefined)?.way === 'engine' ? ['plain'] : ['engine'];
 }
@@ -47,7 +50,7 @@ export async function restoreEachWay(stage: Stage, ways: readonly Way[], context
   const reports: RestoreReport[] = [];
   const results: CheckResult[] = [];
   for (const way of ways) {
-    const database = `drill_${way}`;
+    const database = `${stage.server.prefix}${way}`;
     const began = context.clock.monotonic();
     try {
       const { warnings, ...done } = await (way === 'engine' ? byEngine : plainly)(stage, database, context);
@@ -57,7 +60,7 @@ export async function restoreEachWay(stage: Stage, ways: readonly Way[], context
       results.push({ verdict: 'passed', findings: warnings.map((message) => ({ object: `restore (${way})`, message })) });
     } catch (error) {
       context.signal.throwIfAborted();
-      const result = await judgeFailure(toBackupError(error), stage.server);
+      const result = await judgeFailure(toBackupError(error), stage);
       results.push({ ...result, findings: result.findings.map((each) => ({ ...each, object: `restore (${way})` })) });
     }
   }
@@ -68,20 +71,25 @@ export async function restoreEachWay(stage: Stage, ways: readonly Way[], context
 type Done = Pick<RestoreReport, 'phases' | 'command'> & { readonly warnings: readonly string[] };
 
 async function byEngine(
-  { chosen, server, programs, workers, folder, maintenanceWorkMem }: Stage,
+  { chosen, server, programs, workers, folder, maintenanceWorkMem, extensions }: Stage,
   database: string,
   context: RunContext,
 ): Promise<Done> {
   const source = { copies: [chosen.fetched.storage], key: chosen.backup.key, manifest: chosen.manifest };
   const input = { source, connection: server.connection, programs, temporaryFolder: folder };
-  const { phases, warnings } = await restoreBackup(input, { database, loaders: workers, maintenanceWorkMem }, context);
+  const options = { database, loaders: workers, maintenanceWorkMem, extensions };
+  const { phases, warnings } = await restoreBackup(input, options, context);
   return { phases, warnings };
 }
 
-async function plainly({ chosen, server, programs, workers }: Stage, database: string, context: RunContext): Promise<Done> {
+async function plainly(
+  { chosen, server, programs, workers, extensions }: Stage,
+  database: string,
+  context: RunContext,
+): Promise<Done> {
   const path = chosen.fetched.storage.location(chosen.backup.key);
   const input = { manifest: chosen.manifest, path, connection: server.connection, programs };
-  const { phases, warnings, command } = await restorePlain(input, { database, sessions: workers }, context);
+  const { phases, warnings, command } = await restorePlain(input, { database, sessions: workers, extensions }, context);
   return { phases, warnings, command };
 }
 
@@ -94,11 +102,18 @@ const OF_THE_MACHINE: ReadonlySet<BackupError['code']> = new Set([
   'STORAGE_UNAVAILABLE',
 ]);
 
-async function judgeFailure(error: BackupError, server: ThrowAwayServer): Promise<CheckResult> {
+async function judgeFailure(error: BackupError, { server, extensions }: Stage): Promise<CheckResult> {
   if (OF_THE_MACHINE.has(error.code)) return { verdict: 'inconclusive', findings: [findingOf(error)] };
-  const trouble = await serverTrouble(server);
+  const trouble = await serverTrouble(server, error.message);
+  if (trouble === undefined && extensions.leftOut.length > 0) {
+    const message = `without ${extensions.leftOut.join(', ')}, which drill.allowed leaves out, it does not restore: ${error.message}`;
+    const hint = 'If the backup needs it, install the extension and take it out of drill.allowed.';
+    return { verdict: 'inconclusive', findings: [{ object: error.code, message, hint }] };
+  }
   if (trouble === undefined) return { verdict: 'failed', findings: [findingOf(error)] };
   const hint =
-    'Give the drill more room (BACKUP_WORK_DIR names its folder) or memory, then run it again: backup-manager monthly-drill';
+    server.throwAway === undefined
+      ? 'Mend it, or name no server (DRILL_TARGET_HOST): each drill then starts one of its own.'
+      : 'Give the drill more room (BACKUP_WORK_DIR names its folder) or memory, then run it again: backup-manager monthly-drill';
   return { verdict: 'inconclusive', findings: [{ object: error.code, message: `${trouble}. ${error.message}`, hint }] };
 }

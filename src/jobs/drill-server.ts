@@ -4,7 +4,7 @@ import { gunzip } from 'node:zlib';
 import { readObject } from '../catalog/catalog.ts';
 import { SIDE } from '../catalog/names.ts';
 import { withClient } from '../postgres/connection.ts';
-import type { ThrowAwayServer } from '../postgres/throw-away-server.ts';
+import type { DrillServer } from '../drill/preflight.ts';
 import type { ChosenBackup } from './drill-fetch.ts';
 
 const gunzipAll = promisify(gunzip);
@@ -21,15 +21,18 @@ export async function readGlobals({ fetched, backup }: ChosenBackup, signal: Abo
   return (await gunzipAll(await readObject(fetched.storage, backup.key + SIDE.globals, signal))).toString('utf8');
 }
 
+/** What a server that is not ours says when it does not let us do what a restore needs, or lacks something. */
+const NOT_ALLOWED =
+  /permission denied|must be (owner|superuser|member|able)|must have |shared_preload_libraries|could not create locale|extension control file/i;
+
 /**
  * Why a server cannot be relied upon for a judgement: it is gone, or its log says that the machine failed it. `undefined` when
  * nothing speaks against it.
  */
-export async function serverTrouble({
-  connection,
-  logFile,
-}: Pick<ThrowAwayServer, 'connection' | 'logFile'>): Promise<string | undefined> {
-  const log = await readFile(logFile, 'utf8').catch(() => '');
+export async function serverTrouble({ connection, logFile }: DrillServer, error: string): Promise<string | undefined> {
+  const log = logFile === undefined ? '' : await readFile(logFile, 'utf8').catch(() => '');
+  if (logFile === undefined && [...TROUBLE, NOT_ALLOWED].some((pattern) => pattern.test(error)))
+    return 'the server of the drill (drill.target) could not do what a restore needs';
   const lines = log.split('\n');
   // The cause before what came of it: a full disk ends processes, too.
   const line = TROUBLE.map((pattern) => lines.find((each) => pattern.test(each))).find((each) => each !== undefined);
@@ -39,6 +42,7 @@ export async function serverTrouble({
     return undefined;
   } catch (error) {
     const tail = log.trimEnd().split('\n').slice(-3).join(' | ');
-    return `the throw-away server is gone (${error instanceof Error ? error.message : String(error)})${tail === '' ? '' : `; its log ends with: ${tail}`}`;
+    const what = logFile === undefined ? 'the server of the drill' : 'the throw-away server';
+    return `${what} is gone (${error instanceof Error ? error.message : String(error)})${tail === '' ? '' : `; its log ends with: ${tail}`}`;
   }
 }

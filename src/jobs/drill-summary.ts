@@ -34,6 +34,7 @@ export interface DrillFindings {
   readonly equality: DrillEquality | undefined;
   readonly assertions: AssertionsResult | undefined;
   readonly serverVersion: string | undefined;
+  readonly restoredInto: string | undefined;
   readonly trend: readonly TrendPoint[];
   readonly warnings: string[];
   readonly swept: readonly string[];
@@ -90,6 +91,7 @@ export async function summarize(parts: RestoreDrillParts, found: DrillFindings):
     durationSeconds: Math.round(found.durationSeconds * 1000) / 1000,
     ...(chosen && { backup: drilledBackup(chosen) }),
     phases: record.phases().map((phase) => ({ ...phase, findings: phase.findings.map(redact) })),
+    ...(found.restoredInto !== undefined && { restoredInto: found.restoredInto }),
     restores: restore?.reports ?? [],
     tables: found.equality?.tables ?? [],
     assertions: (found.assertions?.assertions ?? []).map(({ message, ...assertion }) => ({

@@ -1,33 +1,28 @@
 import { runAssertions, type AssertionsResult } from '../drill/assertions.ts';
 import type { CheckResult } from '../drill/check.ts';
 import { checkHealth } from '../drill/index-health.ts';
-import { preflight } from '../drill/preflight.ts';
+import { preflightOnNamed } from '../drill/named-server.ts';
+import { allowedBy, preflight, type DrillServer } from '../drill/preflight.ts';
 import type { PhaseName } from '../drill/verdict.ts';
 import { BackupError, toBackupError } from '../errors.ts';
 import type { ConnectionOptions } from '../postgres/connection.ts';
-import type { ThrowAwayServer } from '../postgres/throw-away-server.ts';
-import { errorReport } from '../report/backup-report.ts';
 import { DRILL_REPORT, readTrend } from '../report/drill-history.ts';
-import { drillPage } from '../report/drill-page.ts';
-import type { DrillReport, TrendPoint } from '../report/drill-report.ts';
-import { jsonFile, writeReportFiles } from '../report/report-file.ts';
+import type { TrendPoint } from '../report/drill-report.ts';
 import type { RunContext } from '../restore/phases.ts';
 import { openDrillFolder, sweepDrillFolders, takeTurn, type DrillFolder } from './drill-area.ts';
 import { tryDamage } from './drill-control.ts';
+import { conclude, type RestoreDrillOutcome } from './drill-conclude.ts';
 import { fetchNewest, type DrillFetch } from './drill-fetch.ts';
 import type { DrillRequest, RestoreDrillParts } from './drill-parts.ts';
 import { makeEmptyCopy, ofEachWay, proveEquality, type DrillEquality } from './drill-proof.ts';
 import { DrillRecord, findingOf, worst } from './drill-record.ts';
 import { restoreEachWay, waysOf, type DrillRestore, type Restored, type Stage } from './drill-restore.ts';
+import { openScratchServer } from './drill-scratch.ts';
 import { readGlobals } from './drill-server.ts';
 import { summarize } from './drill-summary.ts';
-import type { Job, JobContext, JobOutcome } from './job.ts';
+import type { Job, JobContext } from './job.ts';
 
-export interface RestoreDrillOutcome extends JobOutcome {
-  readonly summary: DrillReport;
-  /** Path of the report as a page, when one could be written. */
-  readonly page?: string;
-}
+export type { RestoreDrillOutcome } from './drill-conclude.ts';
 
 export interface RestoreDrill extends Job {
   run(context: JobContext): Promise<RestoreDrillOutcome>;
@@ -38,13 +33,14 @@ interface Knowledge {
   trend: readonly TrendPoint[];
   readonly warnings: string[];
   /** To be stopped in the end. */
-  readonly servers: ThrowAwayServer[];
+  readonly servers: DrillServer[];
   swept: readonly string[];
   fetch?: DrillFetch | undefined;
   restore?: DrillRestore | undefined;
   equality?: DrillEquality | undefined;
   assertions?: AssertionsResult | undefined;
   serverVersion?: string;
+  restoredInto?: string;
 }
 
 /**
@@ -86,10 +82,10 @@ export function createRestoreDrill(parts: RestoreDrillParts, request: DrillReque
       }
       try {
         const end = { startedAt, finishedAt: clock.now(), durationSeconds: (clock.monotonic() - began) / 1000 };
-        const { fetch, restore, equality, assertions, serverVersion } = known;
+        const { fetch, restore, equality, assertions, serverVersion, restoredInto } = known;
         const summary = await summarize(parts, {
           ...{ ...known, ...end, record, error, slot: context.slot },
-          ...{ fetch, restore, equality, assertions, serverVersion },
+          ...{ fetch, restore, equality, assertions, serverVersion, restoredInto },
         });
         return await conclude(parts, context, startedAt, summary);
       } finally {
@@ -123,14 +119,15 @@ async function drill(
       const globals = await readGlobals(chosen, signal);
       const { manifest } = chosen;
       const { directories, allowed } = parts;
-      const result = await preflight({
-        manifest,
-        directories,
-        allowed,
-        workFolder: folder.path,
-        signal,
-        ...(globals !== undefined && { globals }),
-      });
+      const input = { manifest, directories, allowed, workFolder: folder.path, signal };
+      if (parts.server) {
+        const scratch = await openScratchServer(parts.server, signal);
+        known.servers.push(scratch);
+        known.swept = [...known.swept, ...scratch.swept];
+        known.warnings.push(...scratch.warnings);
+        return await preflightOnNamed(input, scratch);
+      }
+      const result = await preflight({ ...input, ...(globals !== undefined && { globals }) });
       if (result.ready) known.servers.push(result.ready.server);
       return result;
     });
@@ -140,9 +137,11 @@ async function drill(
       return;
     }
     known.serverVersion = ready.serverVersion;
+    const { host, port } = ready.server.connection;
+    known.restoredInto = ready.server.throwAway ? 'a throw-away server' : `the server on ${host}:${port} (drill.target)`;
 
     const stage: Stage = { ...ready, chosen, workers: parts.workers, folder: folder.path };
-    await prove(parts, stage, waysOf(known.trend, request.thorough ?? false), context, record, known);
+    await prove(parts, stage, waysOf(known.trend, request.thorough ?? false, ready.extensions.leftOut), context, record, known);
   } finally {
     await record.phase('clean-up', () => cleanUp(known.servers, folder));
   }
@@ -181,7 +180,9 @@ async function prove(
   if (empty) {
     const jobs = parts.workers;
     const check = (signal: AbortSignal) =>
-      overEach(restored, ({ connection }) => checkHealth({ connection, emptyCopy: empty, jobs, signal }));
+      overEach(restored, ({ connection }) =>
+        checkHealth({ connection, emptyCopy: empty, jobs, allows: allowedBy(parts.allowed), signal }),
+      );
     await record.phase('health', check);
   } else record.skip(['health'], 'there is no empty database to compare the state of definitions with');
   known.assertions = await record.phase('assertions', (signal) =>
@@ -201,7 +202,7 @@ async function overEach(restored: readonly Restored[], check: (each: Restored) =
   return { verdict: worst(results.map(({ verdict }) => verdict)), findings: ofEachWay(restored, results) };
 }
 
-async function cleanUp(servers: readonly ThrowAwayServer[], folder: DrillFolder): Promise<CheckResult> {
+async function cleanUp(servers: readonly DrillServer[], folder: DrillFolder): Promise<CheckResult> {
   const findings: CheckResult['findings'][number][] = [];
   for (const remove of [...servers.map((server) => () => server.stop()), () => folder.remove()]) {
     try {
@@ -238,49 +239,4 @@ function abortion(signal: AbortSignal): BackupError {
     hint: 'Run it again: backup-manager monthly-drill',
     cause: reason,
   });
-}
-
-/** JSON and page, and the last log line. A report that cannot be stored is a failure, too: without it there is no evidence. */
-async function conclude(
-  parts: RestoreDrillParts,
-  { log }: JobContext,
-  startedAt: Date,
-  summary: DrillReport,
-): Promise<RestoreDrillOutcome> {
-  let files: string[] = [];
-  let { exitStatus } = summary;
-  try {
-    // The page first: a JSON report is there only with its page.
-    files = await writeReportFiles(
-      DRILL_REPORT,
-      startedAt,
-      (stem) => [{ extension: '.html', text: drillPage(summary, `${stem}.json`) }, jsonFile(summary)],
-      parts.reports,
-    );
-  } catch (thrown) {
-    const failure = toBackupError(thrown);
-    log.error({ ...errorReport(failure), summary }, 'the report could not be stored');
-    if (exitStatus === 0) exitStatus = failure.exitStatus;
-  }
-  const [page, report] = files;
-  const { status, backup, durationSeconds, rpo_compliant, rto_compliant } = summary;
-  const outcome = outcomeOf(summary, exitStatus);
-  const level = outcome === 'success' ? 'info' : outcome === 'incomplete' ? 'warn' : 'error';
-  const facts = {
-    outcome,
-    label: backup?.label,
-    seconds: durationSeconds,
-    rpo_compliant,
-    rto_compliant,
-    report,
-    error: summary.error,
-  };
-  log[level](facts, `drill ended: ${status}`);
-  return { outcome, exitStatus, summary, ...(report !== undefined && { report }), ...(page !== undefined && { page }) };
-}
-
-function outcomeOf({ status, error }: DrillReport, exitStatus: number): JobOutcome['outcome'] {
-  if (error?.code === 'ABORTED') return 'aborted';
-  if (status !== 'success') return status;
-  return exitStatus === 0 ? 'success' : exitStatus === 3 ? 'incomplete' : 'failure';
 }

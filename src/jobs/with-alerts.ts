@@ -124,9 +124,10 @@ function seenIn(outcome: JobOutcome, source: string, job: string, { slot, signal
   } else if (isLockedOut(outcome)) {
     if (slot !== undefined) raise('missed', `the run of ${slot.toISOString()} was missed: ${summary}`);
   } else {
-    raise(outcome.outcome, summary);
+    // A drill that proved all and missed an objective: that is told below, and is no second problem.
+    if (outcome.outcome !== 'incomplete' || !violations?.length) raise(outcome.outcome, summary);
     // It is there, though not all of it.
-    if (outcome.outcome !== 'failure') seen.clear.push(...OVER.filter((kind) => kind !== outcome.outcome).map(key));
+    if (outcome.outcome !== 'failure') seen.clear.push(...OVER.filter((kind) => kind !== seen.raise.at(-1)?.kind).map(key));
   }
   if (violations) {
     for (const kind of ['rpo', 'rto'] as const) {

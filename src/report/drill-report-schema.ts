@@ -95,6 +95,7 @@ export const drillReportSchema = {
         sha256: { type: 'string', pattern: '^[0-9a-f]{64}$' },
         serverVersion: text,
       }),
+      restoredInto: { ...text, description: 'The server, in words; absent when there was none.' },
       error: object({ code: text, message: text }, { hint: text }),
     },
   ),

@@ -37,6 +37,8 @@ export interface DrillReport {
   readonly backup?: DrilledBackup;
   /** In the order in which they ran; every phase is there. */
   readonly phases: readonly DrillPhase[];
+  /** The server that it was restored into, in words; absent when there was none. */
+  readonly restoredInto?: string;
   /** How the backup was restored, the way whose time counts first. */
   readonly restores: readonly RestoreReport[];
   /** Expected and found, for every table. */

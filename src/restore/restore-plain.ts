@@ -5,6 +5,7 @@ import { runProgram } from '../postgres/run-program.ts';
 import { inspectTarget, restoreBeside } from './beside.ts';
 import { createPhaseRunner, type PhaseTime, type RunContext } from './phases.ts';
 import { databaseArgument, restoreEnvironment } from './session.ts';
+import { NO_CHOICE, sedForVersions, type ExtensionChoice } from './extension-choice.ts';
 import type { RestoreInput } from './restore.ts';
 import { gatherStatistics } from './statistics.ts';
 
@@ -19,6 +20,8 @@ export interface PlainOptions {
   readonly database: string;
   /** Tables that are analyzed at the same time. */
   readonly sessions: number;
+  /** Versions are named by `sed` between the two programs. */
+  readonly extensions?: Pick<ExtensionChoice, 'versions'>;
 }
 
 export interface PlainResult {
@@ -34,8 +37,8 @@ const DECOMPRESS: Record<CodecName, string> = { gzip: 'gunzip -c', zstd: 'zstd -
  * The pipe that our promise is about. A shell tells the exit status of psql; that of the program before it comes through
  * descriptor 3: without it a dump that is cut off at a statement's end would count as restored.
  */
-const PIPE = `
-status=$( { { $DECOMPRESS "$1"; echo $? >&3; } | "$2" -X -q -v ON_ERROR_STOP=1 -o /dev/null -d "$3" >/dev/null; } 3>&1 ) || exit
+const pipe = (edit: string): string => `
+status=$( { { $DECOMPRESS "$1"; echo $? >&3; } ${edit}| "$2" -X -q -v ON_ERROR_STOP=1 -o /dev/null -d "$3" >/dev/null; } 3>&1 ) || exit
 [ "$status" = 0 ]
 `;
 
@@ -48,6 +51,7 @@ export async function restorePlain(input: PlainInput, options: PlainOptions, con
   const { signal } = context;
   const decompress = DECOMPRESS[manifest.codec.name];
   await checkProgram(decompress.split(' ')[0]!, manifest.codec.name, signal);
+  const sed = sedForVersions(options.extensions ?? NO_CHOICE);
   const phases = createPhaseRunner(context);
   const target = await phases.run('preflight', () => inspectTarget(input.connection, options));
   const { filled, warnings } = await restoreBeside(
@@ -56,19 +60,27 @@ export async function restorePlain(input: PlainInput, options: PlainOptions, con
     manifest.database,
     { ...context, phases },
     async (connection) => {
-      await phases.run('script', () => runPipe(decompress, input, connection.database, signal));
+      await phases.run('script', () => runPipe(decompress, sed, input, connection.database, signal));
       return await phases.run('statistics', () => gatherStatistics(connection, options.sessions, signal));
     },
   );
-  const command = `${decompress} ${path} | ${programs.path('psql')} -X -v ON_ERROR_STOP=1 ${options.database}`;
+  const edit = sed === undefined ? '' : ` | sed '${sed.replaceAll("'", `'\\''`)}'`;
+  const command = `${decompress} ${path}${edit} | ${programs.path('psql')} -X -v ON_ERROR_STOP=1 ${options.database}`;
   return { command, phases: phases.times, warnings: [...warnings, ...filled] };
 }
 
-async function runPipe(decompress: string, input: PlainInput, database: string, signal: AbortSignal): Promise<void> {
+async function runPipe(
+  decompress: string,
+  sed: string | undefined,
+  input: PlainInput,
+  database: string,
+  signal: AbortSignal,
+): Promise<void> {
   const { connection, programs, path } = input;
   // Settings of the database (read only, a time limit) are lifted, as in any restore; a person would not have them in a new database.
-  const env = { ...restoreEnvironment(connection, '64MB'), DECOMPRESS: decompress };
-  const args = ['-c', PIPE, 'restore', path, programs.path('psql'), databaseArgument(database)];
+  const env = { ...restoreEnvironment(connection, '64MB'), DECOMPRESS: decompress, ...(sed !== undefined && { SED: sed }) };
+  const script = pipe(sed === undefined ? '' : '| LC_ALL=C sed -e "$SED" ');
+  const args = ['-c', script, 'restore', path, programs.path('psql'), databaseArgument(database)];
   try {
     await runProgram('/bin/sh', args, { env, signal, name: `${decompress} | psql` });
   } catch (error) {

@@ -8,6 +8,7 @@ import type { BackupSource } from './backup-source.ts';
 import { inspectTarget, restoreBeside, type BesideOptions, type RestoreTarget } from './beside.ts';
 import { decodeInBackground } from './decode.ts';
 import { describeMember } from './describe-member.ts';
+import { NO_CHOICE, scriptFilter, type ExtensionChoice } from './extension-choice.ts';
 import { fetchToc } from './fetch-toc.ts';
 import { loadRows } from './load-rows.ts';
 import { createMemberReader, type MemberReader, type ReadMember } from './member-reader.ts';
@@ -33,6 +34,8 @@ export interface RestoreOptions extends BesideOptions {
   readonly analyze?: boolean;
   /** `maintenance_work_mem` of each session that builds indexes; `256MB` by default. */
   readonly maintenanceWorkMem?: string;
+  /** By default every extension is created in the server's default version, and one that it lacks is a problem. */
+  readonly extensions?: ExtensionChoice;
 }
 
 export interface RestoreResult {
@@ -72,7 +75,9 @@ export async function restoreBackup(input: RestoreInput, options: RestoreOptions
   const warnings = manifest.omitted.map(({ object, reason }) => `Not in the backup: ${object} (${reason}).`);
 
   const target = await phases.run('preflight', () => inspectTarget(input.connection, options));
-  warnings.push(...(await checkBeforehand(input, target)));
+  const choice = options.extensions ?? NO_CHOICE;
+  const filter = scriptFilter(choice);
+  warnings.push(...(await checkBeforehand(input, target, choice)));
   const toc = await fetchToc(source, input.temporaryFolder, signal);
   warnings.push(...toc.warnings);
   const reader = createMemberReader(source);
@@ -82,7 +87,7 @@ export async function restoreBackup(input: RestoreInput, options: RestoreOptions
     const result = await restoreBeside(target, options, manifest.database, { ...context, phases }, async (connection) => {
       const program: ProgramTarget = { programs, connection, maintenanceWorkMem, signal };
       const script = (kind: MemberKind): AsyncIterable<Uint8Array> => {
-        return compatible(decodeAll(manifest, reader.read(...sections[kind], signal)), manifest, target);
+        return filter(compatible(decodeAll(manifest, reader.read(...sections[kind], signal)), manifest, target));
       };
       await phases.run('definitions', () => runScript(program, script('head'), 'the definitions'));
       const rows = await phases.run(
@@ -96,7 +101,8 @@ export async function restoreBackup(input: RestoreInput, options: RestoreOptions
         (count) => ({ rows: count, bytes: manifest.file.rawBytes }),
       );
       await phases.run('indexes and constraints', async () => {
-        if (toc.path !== undefined && canUseArchive(programs, target)) {
+        // The archive's list does not tell what belongs to an extension that is left out.
+        if (toc.path !== undefined && canUseArchive(programs, target) && choice.leftOut.length === 0) {
           await checkRest(reader, sections.tail, signal);
           await restoreAfterRows(program, toc.path, loaders);
         } else {
@@ -125,11 +131,15 @@ export async function restoreBackup(input: RestoreInput, options: RestoreOptions
 }
 
 /** Throws `RESTORE_PREFLIGHT` with everything that is missing; returns warnings. */
-async function checkBeforehand({ source, programs, temporaryFolder }: RestoreInput, target: RestoreTarget): Promise<string[]> {
+async function checkBeforehand(
+  { source, programs, temporaryFolder }: RestoreInput,
+  target: RestoreTarget,
+  extensions: ExtensionChoice,
+): Promise<string[]> {
   const { connection, serverVersion, existing } = target;
   const { manifest } = source;
   const properties = existing?.properties ?? manifest.database;
-  const check = { manifest, properties, connection, serverVersion, programs, temporaryFolder };
+  const check = { manifest, properties, connection, serverVersion, programs, temporaryFolder, extensions };
   const { problems, warnings } = await withClient(connection, (client) => checkServer(client, check));
   if (problems.length === 0) return warnings;
   throw new BackupError(

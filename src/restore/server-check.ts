@@ -3,6 +3,7 @@ import type { Client } from 'pg';
 import type { DatabaseProperties, Manifest } from '../catalog/manifest.ts';
 import type { ConnectionOptions } from '../postgres/connection.ts';
 import type { ClientPrograms } from '../postgres/programs.ts';
+import type { ExtensionChoice } from './extension-choice.ts';
 
 export interface ServerCheck {
   readonly manifest: Manifest;
@@ -13,6 +14,7 @@ export interface ServerCheck {
   readonly programs: ClientPrograms;
   /** Where the `.toc` is fetched to. */
   readonly temporaryFolder: string;
+  readonly extensions: ExtensionChoice;
 }
 
 export interface ServerFindings {
@@ -81,20 +83,28 @@ async function checkTablespaces(
     problems.push(`Tablespaces are missing: ${missing.join(', ')}. Create them, in any folder of the server.`);
 }
 
-async function checkExtensions(client: Client, { manifest }: ServerCheck, { problems, warnings }: ServerFindings): Promise<void> {
-  const names = manifest.requires.extensions.map(({ name }) => name);
+async function checkExtensions(
+  client: Client,
+  { manifest, extensions }: ServerCheck,
+  { problems, warnings }: ServerFindings,
+): Promise<void> {
+  const { leftOut, versions, otherVersion } = extensions;
+  const wanted = manifest.requires.extensions.filter(
+    ({ name, version }) => !leftOut.includes(name) && versions[name] !== version,
+  );
+  const names = wanted.map(({ name }) => name);
   const { rows } = await client.query<{ name: string; standard: string | null; versions: string[] }>(
     `SELECT e.name::text, default_version AS standard, array_agg(v.version) AS versions FROM pg_available_extensions e
        JOIN pg_available_extension_versions v ON v.name = e.name WHERE e.name = ANY ($1::text[]) GROUP BY 1, 2`,
     [names],
   );
-  for (const { name, version } of manifest.requires.extensions) {
+  for (const { name, version } of wanted) {
     const available = rows.find((row) => row.name === name);
     if (!available) problems.push(`Extension ${name} ${version} is not installed on the server.`);
     else if (available.standard !== version) {
       // The dump says CREATE EXTENSION without a version: the server takes its default one.
       const standard = available.standard ?? '(none)';
-      if (isOlder(standard, version))
+      if (isOlder(standard, version) && !otherVersion.includes(name))
         problems.push(`Extension ${name} is there in version ${standard} only, the backup has ${version}.`);
       else warnings.push(`Extension ${name} becomes ${standard}; it was ${version}.`);
     }

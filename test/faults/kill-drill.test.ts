@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { chmod, mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { PHASES } from '../../src/drill/verdict.ts';
@@ -40,12 +41,12 @@ interface Drill {
   readonly error?: unknown;
 }
 
-async function drill(fatal = ''): Promise<Drill> {
+async function drill(fatal = '', more: Record<string, string> = {}): Promise<Drill> {
   const child = spawn(process.execPath, [SCRIPT, fatal], {
     stdio: ['ignore', 'pipe', 'inherit'],
     env: {
       ...{ PATH: process.env['PATH'], ...sourceSettings(shop.shop), BACKUP_DIR: join(folder, 'backups') },
-      ...{ BACKUP_WORK_DIR: join(folder, 'work'), BACKUP_PROGRAM_DIRECTORIES: shop.programs.directory },
+      ...{ BACKUP_WORK_DIR: join(folder, 'work'), BACKUP_PROGRAM_DIRECTORIES: shop.programs.directory, ...more },
     },
   });
   let text = '';
@@ -69,5 +70,21 @@ test('A drill killed in any of its phases leaves nothing running, and the next o
   const left = await folders();
   const whole = await drill();
   expect(whole).toMatchObject({ killed: false, status: 'success', swept: left.map((name) => join(folder, 'work', name)) });
+  expect(await folders()).toEqual([]);
+});
+
+test('A drill killed while it works on a named server leaves scratch databases, which the next one drops; nothing else is touched', async () => {
+  const { host, port, user } = shop.shop;
+  const target = { DRILL_TARGET_HOST: host, DRILL_TARGET_PORT: String(port), DRILL_TARGET_USER: user };
+  await shop.query('postgres', 'CREATE DATABASE bystander');
+  const before = await shop.databases();
+  expect(await drill('equality', target)).toMatchObject({ killed: true });
+  const left = (await shop.databases()).filter((name) => !before.includes(name));
+  expect(left).toEqual([expect.stringMatching(/^db_backup_drill_[0-9a-f]{12}_(engine|plain)$/)]);
+  // The server takes a moment to notice that its clients are gone.
+  const alive = `SELECT FROM pg_stat_activity WHERE application_name ~ '^db-backup drill ' OR datname ~ '^db_backup_drill_'`;
+  while ((await shop.query('postgres', alive)).length > 0) await sleep(20);
+  expect(await drill('', target)).toMatchObject({ status: 'success', swept: expect.arrayContaining(left) });
+  expect(await shop.databases()).toEqual(before);
   expect(await folders()).toEqual([]);
 });

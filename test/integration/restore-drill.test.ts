@@ -135,6 +135,8 @@ describe('A restore drill', () => {
         exitStatus: 0,
         summary: { status: 'success', rpo_compliant: true, rto_compliant: true },
       });
+      expect(drill).toMatchObject({ label, violations: [] });
+      expect(drill.error).toBeUndefined();
       expect(drill.summary.backup).toMatchObject({ label, target: 'local' });
       expect(drill.summary.restores.map(({ way }) => way)).toEqual([at === 0 ? 'engine' : 'plain']);
       expect(drill.summary.tables).toHaveLength(7);
@@ -206,6 +208,10 @@ describe('A restore drill', () => {
       summary: { status: 'failure', rpo_compliant: false, rto_compliant: false },
     });
     expect(findingsOf(none, 'fetch').join()).toMatch(/no backup of shop/);
+    expect(none).toMatchObject({
+      error: { code: 'DRILL_FAILED', message: expect.stringMatching(/phase fetch failed.*no backup of shop/) },
+    });
+    expect(none.violations).toBeUndefined();
     await place(ground.local, 1, bitIn('head'));
     await place(ground.local, 2, (path) => rm(path + SIDE.manifest));
     const damaged = await ground.run();
@@ -235,6 +241,10 @@ describe('A restore drill', () => {
     });
     expect(verdictsOf(drill)).toEqual({ ...ALL_PASSED, equality: 'failed', assertions: 'failed' });
     expect(drill).toMatchObject({ exitStatus: 1, summary: { status: 'failure', rpo_compliant: false } });
+    expect(drill).toMatchObject({
+      error: { message: expect.stringMatching(/phase equality failed: public\.customers/) },
+      violations: [{ objective: 'rpo', message: expect.stringContaining('DRILL_RPO_MINUTES') }],
+    });
     expect(drill.summary.tables.filter(({ equal }) => !equal)).toMatchObject([{ schema: 'public', name: 'customers' }]);
     expect(findingsOf(drill, 'equality').join()).toMatch(/public\.customers/);
     expect(Object.fromEntries(drill.summary.assertions.map(({ name, verdict }) => [name, verdict]))).toEqual({
@@ -280,7 +290,7 @@ describe('A restore drill', () => {
   test('is inconclusive, and never a success, when the throw-away server is killed under it', async () => {
     await place(ground.local, 1);
     const killAt = (moment: string) =>
-      ground.run({ hooks: { before: async (phase, server) => (phase === moment ? server?.kill() : undefined) } });
+      ground.run({ hooks: { before: async (phase, server) => (phase === moment ? server?.throwAway?.kill() : undefined) } });
     const inRestore = await killAt('restore');
     expect(inRestore).toMatchObject({
       outcome: 'inconclusive',

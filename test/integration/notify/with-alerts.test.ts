@@ -82,6 +82,20 @@ test('A failure is told once over restarts, its end once, and the switch hears o
   expect(tail).toContain('the line of ***');
 });
 
+test('A drill that proved all but missed an objective is told once, by that objective, until it is kept again', async () => {
+  const told = () => receiver.requests.filter(({ path }) => path === '/hook').map(({ body }) => JSON.parse(body));
+  const late = { objective: 'rto', message: 'the restore took 40 minutes' } as const;
+  await run({ outcome: 'incomplete', exitStatus: 3, violations: [late] });
+  expect(told().map(({ kind, status, summary }) => [kind, status, summary])).toEqual([['rto', 'problem', late.message]]);
+  // Not measured: what was told still stands.
+  await run(success);
+  await run({ ...success, violations: [] });
+  expect(told().map(({ kind, status }) => [kind, status])).toEqual([
+    ['rto', 'problem'],
+    ['rto', 'recovery'],
+  ]);
+});
+
 test('A job that breaks is told, and still breaks', async () => {
   await expect(run(new Error('a defect'))).rejects.toThrow('a defect');
   expect(heard().sort()).toEqual(['/hook', '/ping/fail', '/ping/start']);

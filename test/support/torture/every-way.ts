@@ -10,6 +10,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 
 import type { Manifest } from '../../../src/catalog/manifest.ts';
 import type { CodecName } from '../../../src/codec/codec.ts';
+import { PHASES } from '../../../src/drill/verdict.ts';
 import { withClient, type ConnectionOptions } from '../../../src/postgres/connection.ts';
 import { openBackup } from '../../../src/restore/backup-source.ts';
 import { restoreDefinitions } from '../../../src/restore/restore-definitions.ts';
@@ -18,6 +19,7 @@ import { verifyBackup } from '../../../src/restore/verify.ts';
 import { createDiskStorage, type DiskStorage } from '../../../src/storage/disk.ts';
 import { pipeToPsql, startTestServer, type TestServer } from '../dump-to-file.ts';
 import { dumpText, plainDump } from '../dump-text.ts';
+import { findingsOf, makeDrillGround, verdictsOf } from '../drill-ground.ts';
 import { drillPair } from '../drill-pair.ts';
 import { expectEqualText } from '../equality.ts';
 import { makeBackup } from '../make-backup.ts';
@@ -34,9 +36,10 @@ export interface Way {
 
 /**
  * The promise of the project on one version of PostgreSQL: whatever the database holds, and while others write to it, both ways of
- * restoring a backup give what `pg_dump | psql` gives for the same snapshot.
+ * restoring a backup give what `pg_dump | psql` gives for the same snapshot. With `drill`, a whole drill proves it, too, on a server
+ * of its own: one version is enough for what does not depend on it.
  */
-export function describeTorture(major: number, ways: readonly Way[]): void {
+export function describeTorture(major: number, ways: readonly Way[], { drill = false } = {}): void {
   const { binDirectory } = installedVersion(major);
   let server: TestServer;
   let source: ConnectionOptions;
@@ -129,6 +132,24 @@ export function describeTorture(major: number, ways: readonly Way[]): void {
         expect(health.checked.indexes).toBeGreaterThan(100);
         // The extension that looked at them is gone.
         expect((await pair.equality()).findings).toEqual([]);
+      });
+
+    if (drill && codec === ways[0]!.codec)
+      test('a drill as a whole proves both ways of restoring, on a server that it furnishes itself', async () => {
+        const ground = await makeDrillGround([binDirectory]);
+        try {
+          const parts = { targets: [storage], local: [storage.name], source: 'torture' };
+          const drill = await ground.run(parts, { thorough: true });
+          const failed = PHASES.flatMap((phase) => (verdictsOf(drill)[phase] === 'passed' ? [] : findingsOf(drill, phase)));
+          expect({ ...verdictsOf(drill), failed }).toEqual({
+            ...Object.fromEntries(PHASES.map((phase) => [phase, 'passed'])),
+            failed: [],
+          });
+          expect(drill.summary.tables.length).toBeGreaterThan(100);
+          expect(await ground.leftovers()).toEqual([]);
+        } finally {
+          await ground.remove();
+        }
       });
 
     test('the file through psql gives what pg_dump | psql gives', async () => {
