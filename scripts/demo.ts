@@ -1,6 +1,6 @@
 // `npm run demo`: a real PostgreSQL, a real backup of it to two places, verified, restored and proven in a drill; a copy damaged on
 // purpose; then everything is stopped again.
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -12,6 +12,7 @@ import { systemClock } from '../src/clock.ts';
 import { processEnvironment } from '../src/config.ts';
 import { BackupError, toBackupError } from '../src/errors.ts';
 import { startThrowAwayServer } from '../src/postgres/throw-away-server.ts';
+import { generateKey } from '../src/report/evidence-key.ts';
 import { turnOneBit } from './demo/turn-one-bit.ts';
 import { countRows, databaseSize, makeSample, SAMPLE_TABLES } from './demo/sample.ts';
 import { startOffSite } from './demo/off-site.ts';
@@ -64,6 +65,12 @@ async function demo(signal: AbortSignal): Promise<void> {
     cleanups.push(() => offSite.stop());
     console.log(`It is ${offSite.says}.`);
 
+    // As `backup-manager evidence keygen` does. The public key goes to whoever is to verify.
+    const { privatePem, publicKey } = generateKey();
+    const [keyFile, publicKeyFile] = [join(folder, 'evidence.pem'), join(folder, 'evidence.pub')];
+    await writeFile(keyFile, privatePem, { mode: 0o600 });
+    await writeFile(publicKeyFile, publicKey.pem);
+
     const run = async (args: readonly string[], expected = 0) => {
       signal.throwIfAborted();
       title(`$ backup-manager ${args.join(' ')}`);
@@ -79,6 +86,7 @@ async function demo(signal: AbortSignal): Promise<void> {
             POSTGRES_USER: shop.user,
             POSTGRES_DB: shop.database,
             BACKUP_DIR: backups,
+            EVIDENCE_KEY_FILE: keyFile,
             ...offSite.env,
           },
           configDirectory: fileURLToPath(new URL('../config', import.meta.url)),
@@ -106,7 +114,8 @@ async function demo(signal: AbortSignal): Promise<void> {
 
     // As on the first Sunday of a month: fetched from the other place, restored into a server of its own, compared with the source.
     await run(['monthly-drill']);
-    await run(['evidence', 'verify']);
+    // What an auditor does: with the public key alone, and against what the other place was told at the time.
+    await run(['evidence', 'verify', '--public-key', publicKeyFile, '--against-targets']);
 
     title('One bit of the copy in the backup directory is turned round: will a drill notice?');
     await turnOneBit(backups);
@@ -133,6 +142,7 @@ nothing of ours:
   pg_restore -l ${backups}/full/*.toc | less        # what is in it
   less ${backups}/full/*.meta                       # the manifest: tables, rows, digests, checksums
   less ${backups}/logs/*.json                       # the report of the run
+  less ${backups}/logs/ledger.jsonl                 # the evidence: one signed line for each run (docs/evidence.md)
   xdg-open ${backups}/restore-tests/*.html          # what the drills proved, as pages
 
 Now with a database of yours:

@@ -52,25 +52,36 @@ function tablesLines({ tables }: DrillReport): string[] {
 }
 
 function phaseLines({ phases }: DrillReport): string[] {
-  return phases.flatMap(({ name, verdict, seconds, findings }) => [
-    `  ${name.padEnd(18)}${MARKS[verdict].padEnd(17)}${secondsText(seconds).padStart(8)}`,
-    ...(verdict === 'skipped' ? [] : findings).flatMap(({ object, message, hint }) => [
-      `      ${object}: ${message}`,
-      ...(hint === undefined || verdict === 'passed' ? [] : [`        What to do: ${hint}`]),
-    ]),
-  ]);
+  return phases.flatMap(({ name, verdict, seconds, findings }) => {
+    const line = `  ${name.padEnd(18)}${MARKS[verdict]}`;
+    if (verdict === 'skipped') return [line];
+    return [
+      `${line.padEnd(37)}${secondsText(seconds).padStart(8)}`,
+      ...findings.flatMap(({ object, message, hint }, at) => [
+        `      ${object}: ${message}`,
+        // One piece of advice for several findings is given once, after the last of them.
+        ...(hint === undefined || verdict === 'passed' || findings[at + 1]?.hint === hint ? [] : [`        What to do: ${hint}`]),
+      ]),
+    ];
+  });
 }
 
 function facts(summary: DrillReport, report: string | undefined, page: string | undefined): [string, string][] {
-  const { backup, compliance, worst_case: worst, restores } = summary;
+  const { backup, compliance, worst_case: worst, restores, restoredInto = 'a throw-away server' } = summary;
   const against = (value: number | null, target: number, compliant: boolean) =>
     `${minutes(value)} (target ${minutes(target)}): ${compliant ? 'met' : 'MISSED'}`;
   const lines: [string, string][] = [];
+  const { tables } = summary;
+  if (tables.length > 0) {
+    const equal = tables.filter((table) => table.equal);
+    const rows = equal.reduce((sum, { expected }) => sum + expected.rows, 0);
+    lines.push(['equal', `${countText(equal.length)} of ${countText(tables.length)} tables, with ${countText(rows)} rows`]);
+  }
   if (backup) lines.push(['backup', `${backup.label} from ${backup.target} (${backup.targetReason})`]);
   for (const { way, seconds } of restores) {
     lines.push([
       'restored',
-      `${way === 'plain' ? `with ${backup?.codec === 'zstd' ? 'zstd' : 'gunzip'} and psql alone` : 'by the engine'} in ${secondsText(seconds)}`,
+      `${way === 'plain' ? `with ${backup?.codec === 'zstd' ? 'zstd' : 'gunzip'} and psql alone` : 'by the engine'} in ${secondsText(seconds)}, into ${restoredInto}`,
     ]);
   }
   const { rpoTargetMinutes, rtoTargetMinutes } = compliance;
@@ -79,7 +90,7 @@ function facts(summary: DrillReport, report: string | undefined, page: string | 
     ['recovery time', against(summary.restore_duration_minutes, rtoTargetMinutes, summary.rto_compliant)],
     ['worst case', worst === null ? 'not known' : `${minutes(worst.minutes)} without a new backup`],
   );
-  for (const { message, remedy } of compliance.hopeless) lines.push(['target', message], ['remedy', remedy]);
+  for (const { message, remedy } of compliance.hopeless) lines.push(['by schedule', message], ['remedy', remedy]);
   for (const warning of [...compliance.notes, ...summary.warnings]) lines.push(['warning', warning]);
   if (report !== undefined) lines.push(['report', report]);
   if (page !== undefined) lines.push(['page', page]);

@@ -1,5 +1,5 @@
 import { lineChart } from './drill-chart.ts';
-import type { DrillPhase, DrillReport, TableProof } from './drill-report.ts';
+import type { DrillPhase, DrillReport } from './drill-report.ts';
 import { DRILL_STYLE } from './drill-style.ts';
 import { html } from './html-text.ts';
 
@@ -29,9 +29,8 @@ export function drillPage(report: DrillReport, json: string): string {
 <body>
 ${banner(report)}
 ${cards(report)}
-${section('Phases', phases(report))}
-${section('What was found', findings(report))}
-${section('Equality', equality(report.tables))}
+${(report.status === 'success' ? [whatHappened, whatWasFound] : [whatWasFound, whatHappened]).map((part) => part(report)).join('\n')}
+${section('Equality', equality(report))}
 ${section('Assertions', assertions(report))}
 ${section('Recovery point and recovery time', compliance(report))}
 ${section('The backup', backup(report))}
@@ -40,6 +39,9 @@ ${section('What this page is', about(report, json))}
 </html>
 `;
 }
+
+const whatHappened = (report: DrillReport): string => section('Phases', phases(report));
+const whatWasFound = (report: DrillReport): string => section('What was found', findings(report));
 
 function section(title: string, body: string): string {
   return body === '' ? '' : `<section>\n<h2>${title}</h2>\n${body}\n</section>`;
@@ -59,7 +61,7 @@ function cards(report: DrillReport): string {
   const equal = tables.filter((table) => table.equal).length;
   const rows = tables.reduce((sum, { found }) => sum + (found?.rows ?? 0), 0);
   return `<div class="cards">
-${card('Tables that are equal', tables.length === 0 ? '–' : `${count(equal)} of ${count(tables.length)}`, tables.length > 0 && equal === tables.length, `${count(rows)} rows compared by digest`)}
+${card('Tables that are equal', tables.length === 0 ? '–' : `${count(equal)} of ${count(tables.length)}`, tables.length > 0 && equal === tables.length, tables.length === 0 ? 'none was compared' : `${count(rows)} rows compared by digest`)}
 ${card('Restore', minutes(report.restore_duration_minutes), report.rto_compliant, `target ${minutes(targets.rtoTargetMinutes)}`)}
 ${card('Age of the backup', minutes(report.backup_age_minutes), report.rpo_compliant, `target ${minutes(targets.rpoTargetMinutes)}`)}
 ${card('Worst case in a month', minutes(worst?.minutes ?? null), targets.worstCaseCompliant, 'of changes would have been lost')}
@@ -79,8 +81,9 @@ function phases({ phases: all }: DrillReport): string {
   const rows = all.map(({ name, verdict, seconds }) => {
     const left = (before / total) * 100;
     before += seconds;
-    const bar = `<i style="left:${percent(left)};width:${percent((seconds / total) * 100)}"></i>`;
-    return `<tr><td class="word">${html(name)}</td><td class="word ${TONES[verdict]}">${WORDS[verdict]}</td><td class="number">${seconds.toFixed(1)} s</td><td style="width:55%"><div class="bar ${TONES[verdict]}">${bar}</div></td></tr>`;
+    const run = verdict !== 'skipped';
+    const bar = run ? `<i style="left:${percent(left)};width:${percent((seconds / total) * 100)}"></i>` : '';
+    return `<tr><td class="word">${html(name)}</td><td class="word ${TONES[verdict]}">${WORDS[verdict]}</td><td class="number">${run ? `${seconds.toFixed(1)} s` : ''}</td><td style="width:55%"><div class="bar ${TONES[verdict]}">${bar}</div></td></tr>`;
   });
   return `<table><thead><tr><th>Phase</th><th>Verdict</th><th class="number">Time</th><th></th></tr></thead><tbody>${rows.join('\n')}</tbody></table>`;
 }
@@ -103,8 +106,13 @@ function findingText({ name, verdict }: DrillPhase, { object, message, hint }: D
 }
 
 /** What differs comes first. */
-function equality(tables: readonly TableProof[]): string {
+function equality({ tables, phases: all }: DrillReport): string {
   if (tables.length === 0) return '';
+  const phase = all.find(({ name }) => name === 'equality');
+  const rest =
+    phase?.verdict === 'passed'
+      ? 'Sequences, large objects, all definitions and the properties of the database are equal, too.'
+      : 'What of sequences, large objects, definitions and properties of the database differs or could not be compared is above.';
   const sorted = [...tables].sort((a, b) => Number(a.equal) - Number(b.equal));
   const rows = sorted.map(({ schema, name, expected, found, equal }) => {
     const digests =
@@ -113,7 +121,7 @@ function equality(tables: readonly TableProof[]): string {
         : `<span class="digest">${html(expected.digest)}</span>`;
     return `<tr${equal ? '' : ' class="bad"'}><td><bdi>${html(schema)}</bdi>.<bdi>${html(name)}</bdi></td><td class="number">${count(expected.rows)}</td><td class="number">${found ? count(found.rows) : '–'}</td><td>${digests}</td><td class="word ${equal ? 'good' : 'bad'}">${equal ? 'equal' : 'NOT EQUAL'}</td></tr>`;
   });
-  return `<p>Expected is what the source held at the backup's snapshot, counted and digested while it was read; found is what the restored database holds.</p>
+  return `<p>Expected is what the source held at the backup's snapshot, counted and digested while it was read; found is what the restored database holds. ${rest}</p>
 <div class="wide"><table><thead><tr><th>Table</th><th class="number">Rows expected</th><th class="number">found</th><th>Digest of all rows</th><th></th></tr></thead>
 <tbody>${rows.join('\n')}</tbody></table></div>`;
 }
@@ -147,7 +155,7 @@ ${chart('Minutes of age of the backup', 'backup_age_minutes', targets.rpoTargetM
 </div>`;
 }
 
-function backup({ backup: drilled, restores, versions }: DrillReport): string {
+function backup({ backup: drilled, restoredInto, restores, versions }: DrillReport): string {
   if (!drilled) return '';
   const facts: (readonly [string, string])[] = [
     ['File', drilled.location],
@@ -157,7 +165,9 @@ function backup({ backup: drilled, restores, versions }: DrillReport): string {
     ['Size', `${count(drilled.bytes)} bytes (${drilled.codec}), ${count(drilled.rawBytes)} bytes of SQL`],
     ['SHA-256', drilled.sha256],
     ['Server of the source', drilled.serverVersion],
-    ...(versions.server === undefined ? [] : [['Server of the drill', versions.server] as const]),
+    ...(versions.server === undefined
+      ? []
+      : [['Server of the drill', `${versions.server}, ${restoredInto ?? 'a throw-away server'}`] as const]),
     ...restores.map(
       ({ way, seconds, command }) =>
         [

@@ -20,7 +20,7 @@ p { margin: .4rem 0; max-width: 50rem; }
 table { border-collapse: collapse; width: 100%; font-size: .9rem; }
 th, td { padding: .3rem .6rem .3rem 0; border-bottom: 1px solid var(--line); text-align: left; vertical-align: top; overflow-wrap: anywhere; }
 th { color: var(--soft); font-weight: 500; }
-td.number, th.number { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }
+td.number, th.number { padding-right: 1.2rem; text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }
 td.word { white-space: nowrap; }
 code, .digest { font: .85em ui-monospace, SFMono-Regular, Menlo, Consolas, monospace; overflow-wrap: anywhere; }
 tr.bad td { background: color-mix(in srgb, var(--bad) 12%, transparent); }

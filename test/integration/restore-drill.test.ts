@@ -8,7 +8,6 @@ import { dumpKey, labelOf, SIDE } from '../../src/catalog/names.ts';
 import { systemClock } from '../../src/clock.ts';
 import type { CodecName } from '../../src/codec/codec.ts';
 import { PHASES } from '../../src/drill/verdict.ts';
-import { takeTurn } from '../../src/jobs/drill-area.ts';
 import type { RestoreDrillParts } from '../../src/jobs/drill-parts.ts';
 import { withClient } from '../../src/postgres/connection.ts';
 import { drillReportSchema } from '../../src/report/drill-report-schema.ts';
@@ -342,14 +341,18 @@ describe('A restore drill', () => {
 
   test('waits for nobody: while one runs, a second says who is running and does nothing', async () => {
     await place(ground.local, 1);
-    const turn = await takeTurn(ground.parts.lock, new Date('2026-01-04T04:00:00Z'));
-    try {
-      const second = await ground.run();
-      expect(second).toMatchObject({ outcome: 'inconclusive', exitStatus: 2, summary: { error: { code: 'LOCKED' } } });
-      expect(second.summary.error?.message).toMatch(new RegExp(`process ${process.pid} on .*, since 2026-01-04T04:00:00`));
-    } finally {
-      await turn.release();
-    }
+    const first = await ground.run({
+      hooks: {
+        before: async (phase) => {
+          if (phase !== 'preflight') return;
+          const second = await ground.run();
+          expect(second).toMatchObject({ outcome: 'inconclusive', exitStatus: 2, summary: { error: { code: 'LOCKED' } } });
+          expect(second.summary.error?.message).toMatch(new RegExp(`process ${process.pid} on .*, since 20`));
+        },
+      },
+      timeouts: { ...ground.parts.timeouts, preflight: 1 },
+    });
+    expect(verdictsOf(first)).toMatchObject({ fetch: 'passed', preflight: 'inconclusive' });
     expect(await ground.leftovers()).toEqual([]);
   });
 

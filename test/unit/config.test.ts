@@ -315,6 +315,24 @@ describe('secrets', () => {
     expect(problems({ PGPASSFILE: '/nonexistent' })).toEqual([expect.stringContaining('source.passwordFile')]);
   });
 
+  test('of the server of a drill come from a file, are masked, and its TLS has the rules of the source', async () => {
+    expect(load({}).drill.target).toBeUndefined();
+    const config = load({
+      DRILL_TARGET_HOST: 'staging',
+      DRILL_TARGET_PASSWORD_FILE: await file('drill-password', 'scratch pass\n'),
+      DRILL_TARGET_SSLMODE: 'require',
+    });
+    expect({ ...config.drill.target }).toMatchObject({
+      ...{ host: 'staging', port: 5432, database: 'postgres', user: 'postgres', password: 'scratch pass' },
+      tls: { mode: 'require' },
+    });
+    expect(JSON.stringify(config) + inspect(config, { depth: 9 })).not.toContain('scratch pass');
+    expect(config.redact('it is scratch pass')).toBe('it is ***');
+    expect(problems({ DRILL_TARGET_HOST: 'staging', DRILL_TARGET_SSLMODE: 'verify-full' })).toEqual([
+      expect.stringContaining('DRILL_TARGET_SSLROOTCERT'),
+    ]);
+  });
+
   test('are not shown by whatever prints the configuration', () => {
     const config = load({
       POSTGRES_PASSWORD: 'hunter22',
