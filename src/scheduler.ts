@@ -1,8 +1,11 @@
-import cron, { type ScheduledTask } from 'node-cron';
-import type { Clock } from './clock.ts';
+import cron from 'node-cron';
+import { systemTimer, type Clock, type Timer } from './clock.ts';
 import { BackupError, toBackupError } from './errors.ts';
 import type { Job, JobOutcome } from './jobs/job.ts';
 import type { Log } from './log.ts';
+import { Slots, type Pattern } from './schedule/slots.ts';
+import { TimeZone } from './schedule/time-zone.ts';
+import { HandledSlots } from './schedule/handled-slots.ts';
 
 export interface ScheduleEntry {
   readonly job: Job;
@@ -10,13 +13,16 @@ export interface ScheduleEntry {
   readonly expression: string;
   /** IANA name, such as `Europe/Berlin`. */
   readonly timeZone: string;
+  /** `false`: a slot that was missed is not made up for. */
+  readonly catchUp?: boolean;
 }
 
-/** Told of the slots that no run was started for. What it returns is waited for when the scheduler is stopped. */
+/** Told of the slots that no run was started for at their time. What it returns is waited for when the scheduler is stopped. */
 export type OnLostSlot = (job: Job, slot: Date, state: 'missed' | 'skipped', why: string) => Promise<void>;
 
 export interface NextRun {
   readonly job: string;
+  /** Absent of a job that is for all sources. */
   readonly source?: string;
   readonly schedule: string;
   readonly timeZone: string;
@@ -24,8 +30,23 @@ export interface NextRun {
   readonly next: Date | undefined;
 }
 
+/** A run that is due although now is no slot of its job. */
+export interface DueRun {
+  readonly job: Job;
+  /** The slot that it makes up for. */
+  readonly slot?: Date;
+  readonly why: string;
+  /** How long after the start it begins. */
+  readonly afterMs: number;
+}
+
 export interface Scheduler {
-  start(): void;
+  /** Fires what is due from `since` on (by default now), except for slots that `ran` already; and `due`, each at its time. */
+  start(options?: {
+    readonly since?: Date;
+    readonly due?: readonly DueRun[];
+    readonly ran?: readonly { readonly job: Job; readonly slot: Date }[];
+  }): void;
   /** When each job is due next; the same before and after `start`. */
   nextRuns(): readonly NextRun[];
   /**
@@ -35,82 +56,116 @@ export interface Scheduler {
   stop(reason: BackupError): Promise<readonly JobOutcome[]>;
 }
 
+export interface SchedulerContext {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly onLostSlot?: OnLostSlot;
+  /** How late a slot that was missed is still made up for; by default not at all. */
+  readonly catchUpMs?: number;
+  readonly timer?: Timer;
+}
+
+/** A run that begins so late is on time: this process was busy. */
+const ON_TIME_MS = 60_000;
+/** The clock is looked at so often: it may be set, and the machine may have been suspended. */
+const LOOK_MS = 60_000;
 /** How far is looked ahead for the longest gap: a week, or a year of a monthly job. */
 const AHEAD = { ms: 8 * 24 * 60 * 60_000, runs: 13 } as const;
 /** A week of one every ten minutes. One that runs more often has no gap that matters beyond these. */
 const RUNS_IN_A_WEEK = 1100;
 
-/**
- * The longest time between one run and the next, ms, within the next days; `undefined` when there are no two runs. Not of the whole
- * year: a run in the hour that the clock skips in spring is left out, and that must not count all year round.
- */
+/** The longest time between one run and the next, ms, as long as clocks run evenly; `undefined` when there are no two runs. */
 export function longestGap(expression: string, timeZone: string): number | undefined {
-  const runs = cron.createTask(expression, () => undefined, { timezone: timeZone }).getNextRuns(RUNS_IN_A_WEEK);
-  const near = runs.filter((run, at) => at < AHEAD.runs || run.getTime() - runs[0]!.getTime() <= AHEAD.ms);
-  const gaps = near.slice(1).map((run, at) => run.getTime() - near[at]!.getTime());
+  const slots = slotsOf(expression, timeZone);
+  if (!slots) return undefined;
+  const runs: number[] = [];
+  // Of a leap year, for those who run on the 29th of February; at its beginning nobody sets clocks.
+  for (let at = slots.next(Date.UTC(2024, 0, 1)); at !== undefined && runs.length < RUNS_IN_A_WEEK; at = slots.next(at)) {
+    if (runs.length >= AHEAD.runs && at - runs[0]! > AHEAD.ms) break;
+    runs.push(at);
+  }
+  const gaps = runs.slice(1).map((run, at) => run - runs[at]!);
   return gaps.length === 0 ? undefined : Math.max(...gaps);
 }
 
-/** node-cron's own search for the next time, which it has only from now on in its public part. */
-interface TimeMatcher {
-  getNextMatch(from: Date): Date;
-}
-
-/**
- * The slots of a schedule later than `after` and not later than `until`: exactly the times at which {@link createScheduler} fires, found by
- * the same code. A time that the clock skips in spring is none; one that it has twice in autumn is one slot.
- */
+/** The slots of a schedule later than `after` and not later than `until`: exactly those for which {@link createScheduler} fires. */
 export function* slotsBetween(
   { expression, timeZone }: Pick<ScheduleEntry, 'expression' | 'timeZone'>,
   after: Date,
   until: Date,
 ): Generator<Date> {
-  // What node-cron does not take, such as a 30 February, never is.
-  if (!cron.validate(expression)) return;
-  const task = cron.createTask(expression, () => undefined, { timezone: timeZone });
-  const { timeMatcher } = task as unknown as { readonly timeMatcher: TimeMatcher };
-  for (let from = after; ;) {
-    try {
-      from = timeMatcher.getNextMatch(from);
-    } catch {
-      return; // It never matches again.
-    }
-    if (from > until) return;
-    yield from;
-  }
+  const slots = slotsOf(expression, timeZone);
+  for (const slot of slots?.between(after.getTime(), until.getTime()) ?? []) yield new Date(slot);
+}
+
+/** When a schedule is due next after a time; `undefined`: never. */
+export function nextSlot(schedule: Pick<ScheduleEntry, 'expression' | 'timeZone'>, after: Date): Date | undefined {
+  const next = slotsOf(schedule.expression, schedule.timeZone)?.next(after.getTime());
+  return next === undefined ? undefined : new Date(next);
+}
+
+/** `undefined` for what node-cron does not take, such as a 30 February: it never is. */
+function slotsOf(expression: string, timeZone: string): Slots | undefined {
+  if (!cron.validate(expression)) return undefined;
+  // The configuration takes no `L`, `W` and `#`, the only fields that are no numbers.
+  return new Slots(cron.parse(expression) as Pattern, new TimeZone(timeZone));
+}
+
+/** A job that is being watched. */
+interface Watch {
+  readonly entry: ScheduleEntry;
+  readonly slots: Slots;
+  readonly handled: HandledSlots;
+  /** Slots up to here are settled. */
+  until: number;
+  /** The first one after that. */
+  next: number | undefined;
+  running: boolean;
+  /** Something has been run since the start. */
+  ran: boolean;
 }
 
 /**
- * Fires jobs at their times, each at most once at a time: a time that comes while the last run still goes on is skipped with
- * a warning. Throws `CONFIG_INVALID` for an expression that node-cron does not take.
+ * Fires jobs at their times, each at most once at a time and once for a slot: a slot that comes while the last run still goes on is skipped
+ * with a warning; one that is seen late (this process was suspended, or its clock was set forward) is missed, and the newest of those
+ * is made up for within `catchUpMs`. A clock that is set back fires no slot a second time within a day. Throws `CONFIG_INVALID` for an
+ * expression that node-cron does not take.
  */
-export function createScheduler(
-  entries: readonly ScheduleEntry[],
-  context: { clock: Clock; log: Log; onLostSlot?: OnLostSlot },
-): Scheduler {
-  const { clock, log, onLostSlot } = context;
+export function createScheduler(entries: readonly ScheduleEntry[], context: SchedulerContext): Scheduler {
+  const { clock, log, onLostSlot, catchUpMs = 0, timer = systemTimer } = context;
   const telling = new Set<Promise<void>>();
   const abort = new AbortController();
   const running = new Set<Promise<JobOutcome>>();
-  const tasks = entries.map((entry) => ({ entry, task: createTask(entry) }));
+  const watches = entries.map(watchOf);
+  /** What takes back the calls that are to come. */
+  const pending = new Set<() => void>();
   let stopped: Promise<readonly JobOutcome[]> | undefined;
 
   return {
-    start() {
-      for (const { task } of tasks) void task.start();
+    start({ since = clock.now(), due = [], ran = [] } = {}) {
+      for (const watch of watches) {
+        settle(watch, since.getTime());
+        for (const { job, slot } of ran) if (job === watch.entry.job) watch.handled.add(slot.getTime());
+      }
+      for (const run of due) {
+        const watch = watches.find(({ entry }) => entry.job === run.job);
+        if (watch) later(run.afterMs, () => makeUp(watch, run));
+      }
+      look();
     },
     nextRuns: () =>
-      tasks.map(({ entry, task }) => ({
-        ...namesOf(entry.job),
-        schedule: entry.expression,
-        timeZone: entry.timeZone,
-        next: task.getNextRuns(1)[0],
-      })),
+      watches.map(({ entry, slots }) => {
+        const next = slots.next(clock.now().getTime());
+        return {
+          ...{ ...namesOf(entry.job), schedule: entry.expression, timeZone: entry.timeZone },
+          next: next === undefined ? undefined : new Date(next),
+        };
+      }),
     stop(reason) {
       stopped ??= (async () => {
         const last = [...running];
         abort.abort(reason);
-        for (const { task } of tasks) await task.destroy();
+        for (const cancel of pending) cancel();
         const ended = await Promise.all(last);
         await Promise.all(telling);
         return ended;
@@ -119,8 +174,10 @@ export function createScheduler(
     },
   };
 
-  function createTask({ job, expression, timeZone }: ScheduleEntry): ScheduledTask {
-    if (!cron.validate(expression)) {
+  function watchOf(entry: ScheduleEntry): Watch {
+    const slots = slotsOf(entry.expression, entry.timeZone);
+    if (!slots) {
+      const { job, expression } = entry;
       throw new BackupError(
         'CONFIG_INVALID',
         `the schedule of ${job.name} is not a cron expression: ${JSON.stringify(expression)}`,
@@ -129,28 +186,63 @@ export function createScheduler(
         },
       );
     }
-    const task = cron.createTask(expression, async ({ date }) => fire(job, date), {
-      name: job.name,
-      timezone: timeZone,
-      noOverlap: true,
-      logger: {
-        info: () => undefined,
-        debug: () => undefined,
-        warn: (message) => log.warn(namesOf(job), message),
-        error: (message) => log.error(namesOf(job), String(message)),
-      },
-      // Told below, once, in our own words.
-      suppressMissedWarning: true,
+    return { entry, slots, handled: new HandledSlots(clock), until: 0, next: undefined, running: false, ran: false };
+  }
+
+  function later(ms: number, run: () => void): void {
+    const cancel = timer.after(ms, () => {
+      pending.delete(cancel);
+      if (!abort.signal.aborted) run();
     });
-    task.on('execution:overlap', ({ date }) => {
-      log.warn({ ...namesOf(job), slot: date.toISOString() }, 'skipped: the last run still goes on');
+    pending.add(cancel);
+  }
+
+  function settle(watch: Watch, until: number): void {
+    watch.until = until;
+    watch.next = watch.slots.next(until);
+  }
+
+  /** Handles what has become due, and comes back for the next one. */
+  function look(): void {
+    const now = clock.now().getTime();
+    let wait = LOOK_MS;
+    for (const watch of watches) {
+      if (now < watch.until) settle(watch, now);
+      else if (watch.next !== undefined && watch.next <= now) {
+        const newest = watch.slots.last(watch.until, now)!;
+        settle(watch, now);
+        if (watch.handled.add(newest)) handle(watch, newest, now - newest);
+      }
+      if (watch.next !== undefined) wait = Math.min(wait, watch.next - now);
+    }
+    later(wait, look);
+  }
+
+  function handle(watch: Watch, slot: number, lateMs: number): void {
+    const { job } = watch.entry;
+    const date = new Date(slot);
+    const facts = { ...namesOf(job), slot: date.toISOString() };
+    if (watch.running) {
+      log.warn(facts, 'skipped: the last run still goes on');
       lose(job, date, 'skipped', 'the last run still went on');
-    });
-    task.on('execution:missed', ({ date }) => {
-      log.warn({ ...namesOf(job), slot: date.toISOString() }, 'missed: this process was busy, suspended or the clock was set');
+    } else if (lateMs <= ON_TIME_MS) fire(watch, date);
+    else {
+      const madeUp = lateMs <= catchUpMs && watch.entry.catchUp !== false;
+      log.warn(facts, `missed: this process was suspended or its clock was set${madeUp ? '; the run is made up for' : ''}`);
       lose(job, date, 'missed', 'the daemon was busy or suspended, or its clock was set forward');
-    });
-    return task;
+      if (madeUp) fire(watch, date);
+    }
+  }
+
+  function makeUp(watch: Watch, { slot, why }: DueRun): void {
+    const facts = { ...namesOf(watch.entry.job), ...(slot && { slot: slot.toISOString() }) };
+    if (watch.ran) {
+      log.info(facts, 'nothing to make up for any more: the job has been run meanwhile');
+      return;
+    }
+    log.info({ ...facts, why }, 'due at the start');
+    if (slot) watch.handled.add(slot.getTime());
+    fire(watch, slot);
   }
 
   function lose(job: Job, slot: Date, state: 'missed' | 'skipped', why: string): void {
@@ -167,18 +259,21 @@ export function createScheduler(
   }
 
   /** A job reports its own failures; one that throws has a bug, which must not end the daemon. */
-  async function fire(job: Job, slot: Date): Promise<void> {
-    if (abort.signal.aborted) return;
+  function fire(watch: Watch, slot: Date | undefined): void {
+    const { job } = watch.entry;
+    Object.assign(watch, { running: true, ran: true });
     const run = job
-      .run({ signal: abort.signal, log: log.child(namesOf(job)), clock, slot })
+      .run({ signal: abort.signal, log: log.child(namesOf(job)), clock, ...(slot && { slot }) })
       .catch((error: unknown): JobOutcome => {
         const failure = toBackupError(error);
         log.error({ ...namesOf(job), err: failure }, 'the job broke');
         return { outcome: 'failure', exitStatus: failure.exitStatus };
+      })
+      .finally(() => {
+        running.delete(run);
+        watch.running = false;
       });
     running.add(run);
-    await run;
-    running.delete(run);
   }
 }
 
