@@ -5,10 +5,10 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { recordRemovedReports } from '../../src/report/ledger.ts';
-import { generateKey } from '../../src/report/evidence-key.ts';
+import { generateKey, readSigningKey } from '../../src/report/evidence-key.ts';
 import { createDiskStorage } from '../../src/storage/disk.ts';
 import { backupManager } from '../support/command.ts';
-import { sampleLedger } from '../support/sample-ledger.ts';
+import { clockAt, openSample, sampleLedger } from '../support/sample-ledger.ts';
 
 const run = promisify(execFile);
 const DOCUMENT = new URL('../../docs/evidence.md', import.meta.url);
@@ -80,6 +80,20 @@ describe('The commands of docs/evidence.md', () => {
     await rm(join(folder, report));
     expect(await shell(2)).toMatchObject({ status: 1 });
   });
+});
+
+test('A lost key is replaced: the ledger goes on with the new one, and both public keys verify it', async () => {
+  const second = generateKey();
+  const clock = clockAt('2026-01-05T06:00:00Z');
+  const { ledger } = openSample(folder, clock, readSigningKey(second.privatePem));
+  await ledger.append(() => [{ kind: 'daemon started', version: '1.0.1' }]);
+  expect(await shell(1)).toEqual({ status: 1, says: 'the signature of line 10 is wrong\n' });
+  const file = join(folder, `evidence-${second.publicKey.fingerprint}.pub`);
+  await writeFile(file, second.publicKey.pem);
+  expect(await shell(1)).toEqual({ status: 0, says: 'signatures: 10 good\n' });
+  const both = ['--public-key', join(folder, 'evidence.pub'), '--public-key', file, '--to', '2026-01-05'];
+  const { status, stdout } = await backupManager(['evidence', 'verify', '--folder', folder, ...both], { BACKUP_DIR: root });
+  expect({ status, stdout }).toEqual({ status: 0, stdout: expect.stringContaining('10 with a good signature') });
 });
 
 describe('backup-manager evidence', () => {

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { generateKey, readPublicKeys, readSigningKey, type PublicKey } from '../../../src/report/evidence-key.ts';
 import { recordRemovedReports } from '../../../src/report/ledger.ts';
 import type { LedgerEntry } from '../../../src/report/ledger-entry.ts';
-import { headsToThin } from '../../../src/report/ledger-heads.ts';
+import { compareHeads, headsToThin, thinHeads } from '../../../src/report/ledger-heads.ts';
 import { encodeLine, sha256Of, splitLines } from '../../../src/report/ledger-line.ts';
 import { verifyLedger, type LedgerVerdict } from '../../../src/report/verify-ledger.ts';
 import { slotsBetween } from '../../../src/scheduler.ts';
@@ -400,5 +400,18 @@ describe('heads on a target', () => {
     expect(left.slice(0, 3)).toEqual([499, 999, 1499].map(key));
     expect(left.slice(3)).toEqual(keys.slice(1500));
     expect(headsToThin(left)).toEqual([]);
+  });
+
+  test('are removed from a target, and what is left still contradicts a history that was written anew', async () => {
+    const store = createMemoryStorage({ name: 'bucket' });
+    const { signal } = new AbortController();
+    for (let number = 1; number <= 1002; number += 1)
+      await store.put(key(number), bytesContent(Buffer.from(`line ${number}\n`)), signal);
+    expect(await thinHeads(store, signal)).toBe(2);
+    const lines = Array.from({ length: 1002 }, (_, at) => splitLines(Buffer.from(`line ${at + 1}\n`))[0]!);
+    const range = { from: 1, to: 2000 };
+    expect(await compareHeads(store, lines, range, signal)).toEqual({ target: 'bucket', heads: 1000 });
+    const anew = lines.map((line, at) => (at < 2 ? line : { ...line, sha256: '0'.repeat(64) }));
+    expect(await compareHeads(store, anew, range, signal)).toMatchObject({ contradiction: { number: 3, lacking: false } });
   });
 });
