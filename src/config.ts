@@ -9,6 +9,7 @@ import type { Layer, Problem } from './config/layer.ts';
 import { mergeLayers, type Values } from './config/merge.ts';
 import { notifyConfig, type NotifyConfig } from './config/notify-config.ts';
 import { configFolder, environmentName, readLayers } from './config/read-layers.ts';
+import { catchUpConfig, limitsConfig, type CatchUpConfig, type LimitsConfig } from './config/schedule-settings.ts';
 import { retentionConfig, type RetentionConfig } from './config/retention-config.ts';
 import { s3Target, type S3Target } from './config/s3-target.ts';
 import { createRedactor, maskWhenShown } from './config/secrets.ts';
@@ -70,7 +71,13 @@ export interface Config extends SharedConfig {
   };
   readonly restore: { readonly workers: number };
   readonly storage: { readonly stallTimeoutSeconds: number; readonly attempts: number };
-  readonly schedule: { readonly backup: string; readonly cleanup: string; readonly drill: string; readonly timeZone: string };
+  readonly schedule: CatchUpConfig & {
+    readonly backup: string;
+    readonly cleanup: string;
+    readonly drill: string;
+    readonly timeZone: string;
+  };
+  readonly limits: LimitsConfig;
   /** What is kept, and how much of it is re-read. */
   readonly retention: RetentionConfig;
   readonly drill: DrillConfig;
@@ -209,7 +216,9 @@ function ofSource(
       cleanup: values.text('schedule.cleanup').trim(),
       drill: values.text('schedule.drill').trim(),
       timeZone: values.text('schedule.timeZone'),
+      ...catchUpConfig(values),
     },
+    limits: limitsConfig(values),
     drill: drillConfig(values, folder, scratch),
     retention: retentionConfig(values),
     notify: notifyConfig(values),

@@ -2,13 +2,14 @@
 // The daemon: reads the configuration, schedules the jobs, and ends cleanly when told to.
 import { fileURLToPath } from 'node:url';
 import { assembleAll } from './assemble.ts';
+import { dueRuns, missedBefore, ranBefore } from './assemble/at-start.ts';
 import { startProblems, tellOfFailedStart } from './assemble/start-failure.ts';
 import { errorBlock } from './cli/error-block.ts';
 import { systemClock } from './clock.ts';
 import { loadConfigs, processEnvironment } from './config.ts';
 import { readNotifyPart } from './config/notify-part.ts';
 import { BackupError, toBackupError } from './errors.ts';
-import type { Evidence } from './jobs/evidence.ts';
+import type { Beginning, Evidence } from './jobs/evidence.ts';
 import { lostSlot } from './jobs/with-alerts.ts';
 import { createLog, type Log } from './log.ts';
 import { keepDelivering, REDELIVERY_MS } from './notify/keep-delivering.ts';
@@ -37,11 +38,11 @@ function run(): void {
   const log = createLog(shared.log.level, { redact: shared.redact });
   const program = assembleAll(configs);
   const entries = program.sources.flatMap((parts) => {
-    const { backup, cleanup, drill, timeZone } = parts.config.schedule;
+    const { backup, cleanup, drill, timeZone, catchUpMs } = parts.config.schedule;
     return [
-      { job: parts.nightlyBackup(), expression: backup, timeZone },
-      { job: parts.weeklyCleanup(), expression: cleanup, timeZone },
-      { job: parts.restoreDrill(), expression: drill, timeZone },
+      { job: parts.nightlyBackup(), expression: backup, timeZone, catchUpMs },
+      { job: parts.weeklyCleanup(), expression: cleanup, timeZone, catchUpMs },
+      { job: parts.restoreDrill(), expression: drill, timeZone, catchUpMs },
     ];
   });
   const evidence = program.evidence();
@@ -92,9 +93,9 @@ function run(): void {
       void alerts.tell({ clear: startProblems(names) }, telling);
       void keepDelivering(alerts, REDELIVERY_MS, telling);
     }
-    await beginEvidence(evidence, entries, program.version, log);
+    const beginning = await beginEvidence(evidence, entries, program.version, log);
     if (stopping) return;
-    scheduler.start();
+    scheduler.start(beginning && { since: beginning.time, ran: ranBefore(entries, beginning) });
     log.info(
       {
         version: program.version,
@@ -104,6 +105,25 @@ function run(): void {
       },
       'scheduled',
     );
+    void makeUp(beginning);
+  }
+
+  /** Tells of what was missed while no daemon ran, and runs what is due for it. Looking for backups may take a while. */
+  async function makeUp(beginning: Beginning | undefined): Promise<void> {
+    for (const { job, slot, why } of beginning ? missedBefore(entries, beginning) : []) {
+      log.warn({ job: job.name, source: job.source, slot: slot.toISOString() }, `missed: ${why}`);
+      void alerts.tell(lostSlot(job, slot, why), telling);
+    }
+    try {
+      const { sources } = program;
+      const { staggerMs } = sources[0]!.config.schedule;
+      const now = beginning?.time ?? systemClock.now();
+      const due = await dueRuns({ sources, entries, beginning, now, staggerMs, signal: stopped.signal });
+      if (due.length === 0) log.info('nothing is due at the start');
+      scheduler.makeUp(due);
+    } catch (error) {
+      if (!stopping) log.error({ err: toBackupError(error) }, 'what is due at the start could not be found out');
+    }
   }
 }
 
@@ -113,10 +133,10 @@ async function beginEvidence(
   entries: readonly ScheduleEntry[],
   version: string,
   log: Log,
-): Promise<void> {
+): Promise<Beginning | undefined> {
   if (!evidence) {
     log.warn('no evidence is kept: without a backup directory, BACKUP_REPORT_DIR has to name a folder for it');
-    return;
+    return undefined;
   }
   const { path, key } = evidence.ledger;
   try {
@@ -124,10 +144,12 @@ async function beginEvidence(
       ...{ job: job.name, expression, timeZone },
       ...(job.source !== undefined && { source: job.source }),
     }));
-    await evidence.begin(schedules, version);
+    const beginning = await evidence.begin(schedules, version);
     if (key !== undefined) log.info({ ledger: path, key }, 'evidence: entries are signed');
     else log.warn({ ledger: path }, 'evidence: entries are chained but NOT signed; `backup-manager evidence keygen` makes a key');
+    return beginning;
   } catch (error) {
     log.error({ ledger: path, ...errorReport(toBackupError(error)) }, 'evidence: the ledger cannot be written');
+    return undefined;
   }
 }

@@ -13,8 +13,8 @@ export interface ScheduleEntry {
   readonly expression: string;
   /** IANA name, such as `Europe/Berlin`. */
   readonly timeZone: string;
-  /** `false`: a slot that was missed is not made up for. */
-  readonly catchUp?: boolean;
+  /** How late a slot that was missed is still made up for; by default not at all. */
+  readonly catchUpMs?: number;
 }
 
 /** Told of the slots that no run was started for at their time. What it returns is waited for when the scheduler is stopped. */
@@ -36,17 +36,15 @@ export interface DueRun {
   /** The slot that it makes up for. */
   readonly slot?: Date;
   readonly why: string;
-  /** How long after the start it begins. */
+  /** How long from now it begins. */
   readonly afterMs: number;
 }
 
 export interface Scheduler {
-  /** Fires what is due from `since` on (by default now), except for slots that `ran` already; and `due`, each at its time. */
-  start(options?: {
-    readonly since?: Date;
-    readonly due?: readonly DueRun[];
-    readonly ran?: readonly { readonly job: Job; readonly slot: Date }[];
-  }): void;
+  /** Fires what is due from `since` on (by default now), except for slots that `ran` already. */
+  start(options?: { readonly since?: Date; readonly ran?: readonly { readonly job: Job; readonly slot: Date }[] }): void;
+  /** Runs what is due although now is no slot, each at its time, unless its job is run before that. To be called after `start`. */
+  makeUp(due: readonly DueRun[]): void;
   /** When each job is due next; the same before and after `start`. */
   nextRuns(): readonly NextRun[];
   /**
@@ -60,8 +58,6 @@ export interface SchedulerContext {
   readonly clock: Clock;
   readonly log: Log;
   readonly onLostSlot?: OnLostSlot;
-  /** How late a slot that was missed is still made up for; by default not at all. */
-  readonly catchUpMs?: number;
   readonly timer?: Timer;
 }
 
@@ -128,11 +124,11 @@ interface Watch {
 /**
  * Fires jobs at their times, each at most once at a time and once for a slot: a slot that comes while the last run still goes on is skipped
  * with a warning; one that is seen late (this process was suspended, or its clock was set forward) is missed, and the newest of those
- * is made up for within `catchUpMs`. A clock that is set back fires no slot a second time within a day. Throws `CONFIG_INVALID` for an
+ * is made up for within its `catchUpMs`. A clock that is set back fires no slot a second time within a day. Throws `CONFIG_INVALID` for an
  * expression that node-cron does not take.
  */
 export function createScheduler(entries: readonly ScheduleEntry[], context: SchedulerContext): Scheduler {
-  const { clock, log, onLostSlot, catchUpMs = 0, timer = systemTimer } = context;
+  const { clock, log, onLostSlot, timer = systemTimer } = context;
   const telling = new Set<Promise<void>>();
   const abort = new AbortController();
   const running = new Set<Promise<JobOutcome>>();
@@ -142,16 +138,18 @@ export function createScheduler(entries: readonly ScheduleEntry[], context: Sche
   let stopped: Promise<readonly JobOutcome[]> | undefined;
 
   return {
-    start({ since = clock.now(), due = [], ran = [] } = {}) {
+    start({ since = clock.now(), ran = [] } = {}) {
       for (const watch of watches) {
         settle(watch, since.getTime());
         for (const { job, slot } of ran) if (job === watch.entry.job) watch.handled.add(slot.getTime());
       }
+      look();
+    },
+    makeUp(due) {
       for (const run of due) {
         const watch = watches.find(({ entry }) => entry.job === run.job);
-        if (watch) later(run.afterMs, () => makeUp(watch, run));
+        if (watch && !abort.signal.aborted) later(run.afterMs, () => makeUp(watch, run));
       }
-      look();
     },
     nextRuns: () =>
       watches.map(({ entry, slots }) => {
@@ -227,7 +225,7 @@ export function createScheduler(entries: readonly ScheduleEntry[], context: Sche
       lose(job, date, 'skipped', 'the last run still went on');
     } else if (lateMs <= ON_TIME_MS) fire(watch, date);
     else {
-      const madeUp = lateMs <= catchUpMs && watch.entry.catchUp !== false;
+      const madeUp = lateMs <= (watch.entry.catchUpMs ?? 0);
       log.warn(facts, `missed: this process was suspended or its clock was set${madeUp ? '; the run is made up for' : ''}`);
       lose(job, date, 'missed', 'the daemon was busy or suspended, or its clock was set forward');
       if (madeUp) fire(watch, date);

@@ -6,6 +6,7 @@ import { HOOK_SETTINGS } from './hook-settings.ts';
 import { NOTIFY_SETTINGS } from './notify-settings.ts';
 import type { Setting } from './setting.ts';
 import { RETENTION_SETTINGS } from './retention-settings.ts';
+import { SCHEDULE_SETTINGS } from './schedule-settings.ts';
 import { SOURCE_SETTINGS } from './source-settings.ts';
 
 const seconds = (from: number, to: number): Format => integer(from, to, 'seconds');
@@ -186,6 +187,7 @@ export const SETTINGS: readonly Setting[] = [
     env: ['TZ'],
     about: 'The time zone of the schedule. Reports and labels are in UTC always.',
   },
+  ...SCHEDULE_SETTINGS,
   ...DRILL_SETTINGS,
   ...DRILL_TARGET_SETTINGS,
   ...RETENTION_SETTINGS,
@@ -234,7 +236,7 @@ export const SETTINGS: readonly Setting[] = [
 
 /** Groups and settings that hold for all sources; the others may differ from one of `sources` to the next. */
 const OF_ALL_SOURCES =
-  /^(?:source\.name|concurrency\.|evidence\.|programs\.|paths\.|log\.|retention\.(?:reportYears|hourlyReportDays)$|notify\.(?!ping\.))/;
+  /^(?:source\.name|concurrency\.|schedule\.staggerSeconds$|evidence\.|programs\.|paths\.|log\.|retention\.(?:reportYears|hourlyReportDays)$|notify\.(?!ping\.))/;
 
 export function isOfSource({ key }: Setting): boolean {
   return !OF_ALL_SOURCES.test(key);

@@ -48,6 +48,16 @@ export interface RunFacts extends JobOfSource {
   readonly report?: string;
 }
 
+/** What the ledger said when the daemon began. */
+export interface Beginning {
+  /** Slots after this time are the daemon's. */
+  readonly time: Date;
+  /** All entries from before. */
+  readonly entries: readonly LedgerEntry[];
+  /** What was entered as missed now. */
+  readonly missed: readonly JobDraft[];
+}
+
 /**
  * Enters in the ledger what ran and what did not. One for a process: it knows which slots are being run, so that none of them
  * passes for missed.
@@ -59,7 +69,7 @@ export class Evidence {
   readonly #open = new Set<string>();
   /** The schedule that this process watches, each with the time up to which every slot has its entry or is open. */
   readonly #watched = new Map<string, { readonly schedule: ScheduledJob; settled: Date }>();
-  #toBegin: (() => Promise<void>) | undefined;
+  #toBegin: (() => Promise<unknown>) | undefined;
 
   constructor(parts: EvidenceParts) {
     this.ledger = parts.ledger;
@@ -68,11 +78,13 @@ export class Evidence {
 
   /**
    * To be called by the daemon before the first slot: enters what was missed since the last time, and the schedule if it changed.
-   * When it fails, it is tried again before the next entry.
+   * When it fails, it is tried again before the next entry. Returns what it found.
    */
-  async begin(schedules: readonly ScheduledJob[], version: string): Promise<void> {
+  async begin(schedules: readonly ScheduledJob[], version: string): Promise<Beginning> {
     this.#toBegin = () => this.#begin(schedules, version);
-    await this.#beginIfNeeded();
+    const found = await this.#begin(schedules, version);
+    this.#toBegin = undefined;
+    return found;
   }
 
   async #beginIfNeeded(): Promise<void> {
@@ -80,20 +92,20 @@ export class Evidence {
     this.#toBegin = undefined;
   }
 
-  async #begin(schedules: readonly ScheduledJob[], version: string): Promise<void> {
+  async #begin(schedules: readonly ScheduledJob[], version: string): Promise<Beginning> {
+    let found: Beginning | undefined;
     await this.ledger.append(
       (entries, time) => {
+        const missed = this.#missedBefore(entries, time);
+        found = { time, entries, missed };
         for (const schedule of schedules) this.#watched.set(jobName(schedule), { schedule, settled: time });
         const last = entries.findLast(({ kind }) => kind === 'schedule');
         const changed = last?.kind !== 'schedule' || JSON.stringify(last.schedules) !== JSON.stringify(schedules);
-        return [
-          ...this.#missedBefore(entries, time),
-          { kind: 'daemon started', version },
-          ...(changed ? [{ kind: 'schedule', schedules } as const] : []),
-        ];
+        return [...missed, { kind: 'daemon started', version }, ...(changed ? [{ kind: 'schedule', schedules } as const] : [])];
       },
       { whole: true },
     );
+    return found!;
   }
 
   /** Says that a slot is being run. */

@@ -74,7 +74,12 @@ export async function verifyLedger(options: VerifyLedgerOptions): Promise<Ledger
       means: 'the key is not in use yet, or the ledger was written anew',
     });
 
-  notes.push(...signatureNotes(chain.signatures, chosen), ...inRange.flatMap(noteOf), ...reports.notes, ...slots.notes);
+  notes.push(
+    ...signatureNotes(chain.signatures, chosen),
+    ...inRange.flatMap((entry) => noteOf(entry, entries)),
+    ...reports.notes,
+    ...slots.notes,
+  );
   notes.push(...targetNotes(targets));
   // What is lacking comes last: it mostly follows from what was done to the lines.
   const inLines = [...chain.breaks, ...reports.breaks, ...targets.flatMap((each) => headBreak(each, lines))];
@@ -122,7 +127,7 @@ function signatureNotes({ signed, unsigned, unchecked }: SignatureCounts, lines:
   return notes;
 }
 
-function noteOf(entry: LedgerEntry): string[] {
+function noteOf(entry: LedgerEntry, all: readonly LedgerEntry[]): string[] {
   if (entry.kind === 'clock set back')
     return [`entry ${entry.number}: the clock was set back from ${entry.from} to ${entry.time}`];
   if (entry.kind === 'append completed') {
@@ -130,11 +135,10 @@ function noteOf(entry: LedgerEntry): string[] {
       `entry ${entry.number}: a process had ended in the middle of an append (${entry.found} of ${entry.bytes} bytes); the rest was written`,
     ];
   }
-  if (entry.kind === 'job' && entry.sameSlotAs !== undefined)
-    return [
-      `entry ${entry.number}: ${jobName(entry)} ran once more for the slot ${entry.due ?? ''} of entry ${entry.sameSlotAs}`,
-    ];
-  return [];
+  if (entry.kind !== 'job' || entry.sameSlotAs === undefined) return [];
+  const first = all.find(({ number }) => number === entry.sameSlotAs);
+  const did = first?.kind === 'job' && first.state === 'missed' ? 'made up for the missed' : 'ran once more for the';
+  return [`entry ${entry.number}: ${jobName(entry)} ${did} slot ${entry.due ?? ''} of entry ${entry.sameSlotAs}`];
 }
 
 function targetNotes(targets: readonly HeadComparison[]): string[] {

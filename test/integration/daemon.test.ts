@@ -56,6 +56,8 @@ function startDaemon(env: Record<string, string>): Daemon {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: {
       ...{ PATH: '/usr/local/bin:/usr/bin:/bin', BACKUP_DIR: folder, BACKUP_PROGRAM_DIRECTORIES: binDirectory },
+      // What is run at the start has tests of its own (scheduler.test.ts).
+      BACKUP_CATCH_UP_HOURS: '0',
       ...sourceSettings(server.connection),
       ...env,
     },

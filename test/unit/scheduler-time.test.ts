@@ -25,11 +25,10 @@ function scheduled(start: string, expression: string, options: { catchUpMs?: num
       return options.run?.() ?? SUCCESS;
     },
   };
-  const made = createScheduler([{ job, expression, timeZone: 'UTC' }], {
+  const made = createScheduler([{ job, expression, timeZone: 'UTC', catchUpMs: options.catchUpMs ?? DAY_MS }], {
     clock: time,
     timer: time,
     log: createLog('silent'),
-    catchUpMs: options.catchUpMs ?? DAY_MS,
     onLostSlot: async (_job, slot, state) => void events.push(`${state} ${short(slot)}`),
   });
   scheduler = made;
@@ -117,7 +116,8 @@ describe('The scheduler', () => {
   test('runs what is due at its start, in turn, without another run for that slot', async () => {
     const { time, events, job, scheduler: made } = scheduled('2026-03-01T02:00:30Z', '0 2 * * *');
     const slot = new Date('2026-03-01T02:00:00Z');
-    made.start({ due: [{ job, slot, why: 'missed', afterMs: 60_000 }] });
+    made.start();
+    made.makeUp([{ job, slot, why: 'missed', afterMs: 60_000 }]);
     await time.pass(30_000);
     expect(events).toEqual([]);
     await time.pass(40_000);
@@ -130,7 +130,8 @@ describe('The scheduler', () => {
   test('leaves alone what is due at its start when a slot comes first, and what has run before the start', async () => {
     const { time, events, job, scheduler: made } = scheduled('2026-03-01T01:59:30Z', '0 2 * * *');
     const slot = new Date('2026-02-28T02:00:00Z');
-    made.start({ due: [{ job, slot, why: 'missed', afterMs: 60_000 }], ran: [{ job, slot: new Date('2026-03-02T02:00:00Z') }] });
+    made.start({ ran: [{ job, slot: new Date('2026-03-02T02:00:00Z') }] });
+    made.makeUp([{ job, slot, why: 'missed', afterMs: 60_000 }]);
     await time.pass(HOUR_MS);
     expect(events).toEqual(['run 03-01T02:00 at 03-01T02:00']);
     await time.pass(DAY_MS);
@@ -139,7 +140,8 @@ describe('The scheduler', () => {
 
   test('fires nothing after it was stopped', async () => {
     const { time, events, job, scheduler: made } = scheduled('2026-03-01T00:00:00Z', '0 2 * * *');
-    made.start({ due: [{ job, why: 'none', afterMs: 60_000 }] });
+    made.start();
+    made.makeUp([{ job, why: 'none', afterMs: 60_000 }]);
     await made.stop(new BackupError('ABORTED', 'stopped'));
     await time.pass(DAY_MS);
     expect(events).toEqual([]);

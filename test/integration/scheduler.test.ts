@@ -1,0 +1,152 @@
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { withClient } from '../../src/postgres/connection.ts';
+import { startThrowAwayServer, type ThrowAwayServer } from '../../src/postgres/throw-away-server.ts';
+import type { Draft, LedgerEntry } from '../../src/report/ledger-entry.ts';
+import { createLedger } from '../../src/report/ledger.ts';
+import { createDiskStorage } from '../../src/storage/disk.ts';
+import { backupManager, sourceSettings } from '../support/command.ts';
+import { startDaemon, type Daemon } from '../support/daemon.ts';
+import { installedVersions } from '../support/postgres-versions.ts';
+import { startReceiver, type Receiver } from '../support/receiver.ts';
+import { clockAt } from '../support/sample-ledger.ts';
+import { storeSample } from '../support/stored-backups.ts';
+
+const NEVER = '0 0 1 1 *';
+const DAY_MS = 24 * 60 * 60_000;
+const { binDirectory } = installedVersions().find(({ major }) => major >= 15)!;
+
+let server: ThrowAwayServer;
+let receiver: Receiver;
+let folder: string;
+let daemons: Daemon[];
+
+beforeAll(async () => {
+  server = await startThrowAwayServer({ binDirectory });
+  await withClient(server.connection, (client) => client.query('CREATE TABLE orders AS SELECT generate_series(1, 1000) AS id'));
+  receiver = await startReceiver();
+});
+
+afterAll(async () => {
+  await receiver.stop();
+  await server.stop();
+});
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'scheduler-test-'));
+  daemons = [];
+  receiver.requests.length = 0;
+});
+
+afterEach(async () => {
+  for (const daemon of daemons) {
+    daemon.process.kill('SIGKILL');
+    await daemon.ended;
+  }
+  await rm(folder, { recursive: true });
+});
+
+function settings(env: Record<string, string>): Record<string, string> {
+  return {
+    ...{ BACKUP_DIR: folder, BACKUP_PROGRAM_DIRECTORIES: binDirectory, BACKUP_WEBHOOK_URL: receiver.url },
+    ...{ CLEANUP_SCHEDULE: NEVER, DRILL_SCHEDULE: NEVER, BACKUP_STAGGER_SECONDS: '0' },
+    ...sourceSettings(server.connection),
+    ...env,
+  };
+}
+
+function started(env: Record<string, string>): Daemon {
+  const daemon = startDaemon(settings(env));
+  daemons.push(daemon);
+  return daemon;
+}
+
+async function stopped(daemon: Daemon): Promise<void> {
+  daemon.process.kill('SIGTERM');
+  await daemon.ended;
+}
+
+async function entries(): Promise<LedgerEntry[]> {
+  const text = await readFile(join(folder, 'logs', 'ledger.jsonl'), 'utf8');
+  return text
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line) as LedgerEntry);
+}
+
+const alerts = () => receiver.requests.map(({ body }) => JSON.parse(body) as { status: string; kind: string; summary: string });
+
+/** Leaves what a daemon with this schedule had left some days ago, when it was ended: a good backup, and the entries. */
+async function longAgo(expression: string, days: number): Promise<void> {
+  const then = new Date(Date.now() - days * DAY_MS);
+  const clock = clockAt(then.toISOString());
+  const ledger = createLedger({ folder: join(folder, 'logs'), root: folder, clock });
+  const schedules = [
+    ['nightly-backup', expression],
+    ['weekly-cleanup', NEVER],
+    ['restore-drill', NEVER],
+  ].map(([job, when]) => ({ job: job!, expression: when!, timeZone: 'UTC', source: server.connection.database }));
+  const drafts: Draft[] = [
+    { kind: 'daemon started', version: '0.0.0' },
+    { kind: 'schedule', schedules },
+  ];
+  await ledger.append(() => drafts);
+  await storeSample([createDiskStorage({ name: 'local', root: folder })], then, { source: server.connection.database });
+}
+
+describe('When it starts, the daemon', () => {
+  test('backs up a source that has no good backup at once, and another time only when it is due', async () => {
+    const first = started({ BACKUP_SCHEDULE: NEVER });
+    expect(await first.logged('due at the start')).toMatchObject({ why: 'postgres has no good backup' });
+    expect(await first.logged(/^backup ended/)).toMatchObject({ outcome: 'success' });
+    await stopped(first);
+    const second = started({ BACKUP_SCHEDULE: NEVER });
+    await second.logged('nothing is due at the start');
+    await stopped(second);
+    expect((await entries()).filter(({ kind }) => kind === 'job')).toHaveLength(1);
+  });
+
+  test('makes up for the newest of the nights that it missed, once, enters all of them, and tells people once', async () => {
+    // Twelve hours from now, so that no slot comes while the test runs.
+    const hour = (new Date().getUTCHours() + 12) % 24;
+    const schedule = `0 ${hour} * * *`;
+    await longAgo(schedule, 3);
+    const daemon = started({ BACKUP_SCHEDULE: schedule });
+    const { slot } = await daemon.logged('due at the start');
+    expect(await daemon.logged(/^backup ended/)).toMatchObject({ outcome: 'success' });
+    await stopped(daemon);
+
+    const jobs = (await entries()).flatMap((entry) => (entry.kind === 'job' ? [entry] : []));
+    expect(jobs.map(({ state }) => state)).toEqual(['missed', 'missed', 'missed', 'done']);
+    const newest = jobs[2]!;
+    expect(newest.slot).toBe(slot);
+    expect(jobs[3]).toMatchObject({ due: slot, sameSlotAs: newest.number });
+    // Told once, and over with the run that made up for it.
+    expect(alerts()).toMatchObject([
+      { status: 'problem', kind: 'missed', summary: expect.stringMatching(/the run of .* was missed: .*\(and 2 before it\)$/) },
+      { status: 'recovery', kind: 'missed' },
+    ]);
+    const verified = await backupManager(['evidence', 'verify', '--json'], { BACKUP_DIR: folder });
+    expect(JSON.parse(verified.stdout)).toMatchObject({
+      breaks: [],
+      notes: expect.arrayContaining([expect.stringContaining('made up for the missed slot')]),
+    });
+
+    const again = started({ BACKUP_SCHEDULE: schedule });
+    await again.logged('nothing is due at the start');
+    await stopped(again);
+    expect(alerts()).toHaveLength(2);
+  });
+
+  test('makes up for nothing when told so', async () => {
+    await longAgo('* * * * *', 1);
+    const daemon = started({ BACKUP_SCHEDULE: NEVER, BACKUP_CATCH_UP_HOURS: '0' });
+    await daemon.logged('nothing is due at the start');
+    await stopped(daemon);
+    // More than a thousand, in one entry.
+    const missed = (await entries()).filter((entry) => entry.kind === 'job');
+    expect(missed).toMatchObject([{ state: 'missed', slots: expect.any(Number) }]);
+  });
+});
