@@ -1,6 +1,6 @@
 // The floors of the house (docs/architecture.md): a file imports from its own folder or from a floor below,
 // never sideways or up. `jobs/` is where engines meet.
-const GROUND = '^src/(config|config/.*|errors|clock|log|quantities)(\\.ts)?$';
+const GROUND = '^src/(config|config/.*|errors|clock|log|log-file|heartbeat|quantities)(\\.ts)?$';
 const TOOLS = 'postgres|storage|catalog|codec';
 const ENGINES = 'dump|restore|drill|wal|base|retention|schedule|report|notify|health|http';
 const JOBS = '^src/(jobs/|scheduler\\.ts$)';

@@ -2,8 +2,15 @@
 import { writeFile } from 'node:fs/promises';
 import { backupReportSchema } from '../src/report/backup-report-schema.ts';
 import { drillReportSchema } from '../src/report/drill-report-schema.ts';
+import { healthReportSchema } from '../src/report/health-report-schema.ts';
+import { statusSchema } from '../src/report/source-status-schema.ts';
 
-const schemas = { 'backup-report': backupReportSchema, 'drill-report': drillReportSchema };
+const schemas = {
+  'backup-report': backupReportSchema,
+  'drill-report': drillReportSchema,
+  'health-report': healthReportSchema,
+  status: statusSchema,
+};
 
 for (const [name, schema] of Object.entries(schemas)) {
   const file = new URL(`../docs/schemas/${name}.schema.json`, import.meta.url);

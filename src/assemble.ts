@@ -3,23 +3,28 @@ import { isAbsolute, relative } from 'node:path';
 import { assembleAlerts, type Alerting, type AlertingTools } from './assemble/alerts.ts';
 import { cleanupParts } from './assemble/cleanup-parts.ts';
 import { drillParts } from './assemble/drill-parts.ts';
+import { healthParts, statusParts } from './assemble/health-parts.ts';
 import { createTargets, type Decorate, type TargetsOfSource } from './assemble/targets.ts';
 import { systemClock } from './clock.ts';
 import type { Config, Configs, SharedConfig } from './config.ts';
 import type { BackupWatch } from './jobs/backup-parts.ts';
 import type { DrillRequest } from './jobs/drill-parts.ts';
 import { Evidence } from './jobs/evidence.ts';
+import { createHealthCheck, type HealthJob } from './jobs/health-check.ts';
 import type { Job, JobContext, JobOutcome } from './jobs/job.ts';
 import { createNightlyBackup, type NightlyBackup } from './jobs/nightly-backup.ts';
 import { createRestoreDrill, type RestoreDrill } from './jobs/restore-drill.ts';
 import { createWeeklyCleanup, type WeeklyCleanup } from './jobs/weekly-cleanup.ts';
 import { withAlerts } from './jobs/with-alerts.ts';
 import { withEvidence } from './jobs/with-evidence.ts';
+import type { StatusParts } from './jobs/status-record.ts';
+import { withStatus } from './jobs/with-status.ts';
 import type { ConnectionOptions } from './postgres/connection.ts';
 import { findPrograms, type ClientPrograms } from './postgres/programs.ts';
 import { readSigningKey } from './report/evidence-key.ts';
 import { createLedger, recordRemovedReports } from './report/ledger.ts';
 import { LOGS, type ReportPlace } from './report/report-file.ts';
+import { createStatusBoard, type StatusBoard } from './report/status-file.ts';
 import { slotsBetween } from './scheduler.ts';
 import { createDiskStorage } from './storage/disk.ts';
 import type { Storage } from './storage/storage.ts';
@@ -34,6 +39,8 @@ export interface Program {
   /** The ledger of all sources; undefined where it has no folder. Throws `CONFIG_INVALID` when its key is none. */
   evidence(): Evidence | undefined;
   readonly alerting: Alerting;
+  /** The status file of all sources; undefined where it has no folder. */
+  readonly board: StatusBoard | undefined;
   /** Closes idle connections of the targets. */
   close(): void;
 }
@@ -48,6 +55,8 @@ export interface Parts {
   readonly findPrograms: (serverMajor: number) => Promise<ClientPrograms>;
   /** Where reports are, the first that takes one. */
   readonly reports: readonly ReportPlace[];
+  /** The same of drills. */
+  readonly drillReports: readonly ReportPlace[];
   readonly version: string;
   /** That of the program. */
   evidence(): Evidence | undefined;
@@ -56,6 +65,9 @@ export interface Parts {
   nightlyBackup(watch?: BackupWatch): NightlyBackup;
   restoreDrill(request?: DrillRequest, watch?: BackupWatch): RestoreDrill;
   weeklyCleanup(): WeeklyCleanup;
+  healthCheck(): HealthJob;
+  /** How the source stands, and where that is noted. */
+  readonly status: StatusParts;
   /** Closes idle connections of the targets of all sources. */
   close(): void;
 }
@@ -88,21 +100,22 @@ export function assembleAll({ shared, sources }: Configs, options: AssembleOptio
     { places: [folder, ...others.map(inLogs)], redact: shared.redact },
   );
   const close = (): void => targets.close();
-  const common = { version, decorate, folder, evidence, alerting, close };
+  const board = shared.paths.status === undefined ? undefined : createStatusBoard(shared.paths.status, version);
+  const common = { version, decorate, folder, evidence, alerting, board, close };
   return {
     config: shared,
     sources: ofEach.map(({ config, own }) => assembleSource(config, own, common)),
-    ...{ version, evidence, alerting, close },
+    ...{ version, evidence, alerting, board, close },
   };
 }
 
-interface Common extends Pick<Program, 'version' | 'evidence' | 'alerting' | 'close'> {
+interface Common extends Pick<Program, 'version' | 'evidence' | 'alerting' | 'board' | 'close'> {
   readonly decorate: Decorate;
   readonly folder: ReportPlace;
 }
 
 function assembleSource(config: Config, own: TargetsOfSource, common: Common): Parts {
-  const { version, decorate, evidence, alerting, close } = common;
+  const { version, decorate, evidence, alerting, board, close } = common;
   const { spool, others, targets, retries } = own;
   const { name } = config.source;
   const { connection } = config.source;
@@ -122,52 +135,43 @@ function assembleSource(config: Config, own: TargetsOfSource, common: Common): P
     return withAlerts(job, { source: name, alerts, ...(pinger && { pinger }), redact: config.redact });
   };
 
+  const drills = { targets, others, version, backupReports: reports, decorate };
+  const drillReports = drillParts(config, drills).reports;
+  const status = statusParts(config, { targets, drillReports, board });
+  const around = <O extends JobOutcome>(job: JobOf<O>) => alerted(board ? withStatus(recorded(job), status) : recorded(job));
+
   return {
     config,
     connection,
     targets,
     findPrograms: programsFor,
-    reports,
-    version,
-    evidence,
+    ...{ reports, drillReports, version, evidence, status },
     alerting: { alerts, notifiers, pingers },
     nightlyBackup: (watch) =>
-      alerted(
-        recorded(
-          createNightlyBackup({
-            source: name,
-            connection,
-            findPrograms: programsFor,
-            targets,
-            ...(spool && { spool }),
-            workFolder: config.paths.work,
-            reports,
-            dump: { ...config.dump, lockTimeoutMs: config.dump.lockTimeoutSeconds * 1000 },
-            repair: retries,
-            stallTimeoutMs: config.storage.stallTimeoutSeconds * 1000,
-            redact: config.redact,
-            version,
-            hooks: {
-              ...{ directory: config.hooks.directory, timeoutMs: config.hooks.timeoutSeconds * 1000 },
-              ...{ source: name, connection },
-            },
-            ...(watch && { watch }),
-          }),
-        ),
+      around(
+        createNightlyBackup({
+          source: name,
+          connection,
+          findPrograms: programsFor,
+          targets,
+          ...(spool && { spool }),
+          workFolder: config.paths.work,
+          reports,
+          dump: { ...config.dump, lockTimeoutMs: config.dump.lockTimeoutSeconds * 1000 },
+          repair: retries,
+          stallTimeoutMs: config.storage.stallTimeoutSeconds * 1000,
+          redact: config.redact,
+          version,
+          hooks: {
+            ...{ directory: config.hooks.directory, timeoutMs: config.hooks.timeoutSeconds * 1000 },
+            ...{ source: name, connection },
+          },
+          ...(watch && { watch }),
+        }),
       ),
-    restoreDrill: (request, watch) => {
-      const given = { targets, others, version, backupReports: reports, decorate, watch };
-      return alerted(recorded(createRestoreDrill(drillParts(config, given), request)));
-    },
+    restoreDrill: (request, watch) => around(createRestoreDrill(drillParts(config, { ...drills, watch }), request)),
     weeklyCleanup: () => {
       const ledger = evidence()?.ledger;
-      const drillReports = drillParts(config, {
-        targets,
-        others,
-        version,
-        backupReports: reports,
-        decorate,
-      }).reports;
       const given = { targets, ...(spool && { spool }), reports, drillReports, repair: retries, version };
       const record = ledger && {
         recordRemovedReports: (locations: readonly string[], why: string) =>
@@ -178,7 +182,21 @@ function assembleSource(config: Config, own: TargetsOfSource, common: Common): P
           ),
       };
       const job = createWeeklyCleanup(cleanupParts(config, { ...given, ...record }));
-      return { ...job, ...alerted(recorded(job)) };
+      return { ...job, ...around(job) };
+    },
+    healthCheck: () => {
+      const given = {
+        connection,
+        findPrograms: programsFor,
+        reports,
+        version,
+        evidence: evidence(),
+        alerting: { alerts, notifiers, pingers },
+      };
+      const job = createHealthCheck(healthParts(config, status, given));
+      const ledger = evidence();
+      // Its entries are vouched for by the head that the next other job stores: one every hour would be too many.
+      return alerted(ledger ? withEvidence(job, ledger, []) : job);
     },
     close,
   };

@@ -2,8 +2,6 @@
 // `backup-manager`: the parts of the daemon, one command at a time.
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { CommanderError } from 'commander';
-import { createProgram } from './cli/program.ts';
 import { processEnvironment } from './config.ts';
 import { BackupError } from './errors.ts';
 
@@ -24,24 +22,31 @@ for (const stream of [process.stdout, process.stderr]) {
   });
 }
 
-const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string };
-const program = createProgram(
-  {
-    terminal: { stdout: process.stdout, stderr: process.stderr },
-    env: processEnvironment(),
-    configDirectory: fileURLToPath(new URL('../config', import.meta.url)),
-    signal: interrupt.signal,
-  },
-  version,
-  (status) => {
-    process.exitCode = status;
-  },
-);
+const options = { env: processEnvironment(), configDirectory: fileURLToPath(new URL('../config', import.meta.url)) };
+const args = process.argv.slice(2);
+if (args[0] === 'healthcheck' && args.slice(1).every((each) => each === '--live' || each === '--json')) await quickCheck();
+else await runProgram();
 
-try {
-  await program.parseAsync();
-} catch (error) {
-  // Commander has said it already: help and version end with 0, everything else is a mistake in the command line.
-  if (!(error instanceof CommanderError)) throw error;
-  process.exitCode = error.exitCode === 0 ? 0 : 2;
+/** A container asks every half minute: without loading what the other commands need. */
+async function quickCheck(): Promise<void> {
+  const { healthcheck } = await import('./cli/healthcheck.ts');
+  const print = (text: string) => void process.stdout.write(`${text}\n`);
+  process.exitCode = await healthcheck({ ...options, live: args.includes('--live'), json: args.includes('--json'), print });
+}
+
+async function runProgram(): Promise<void> {
+  const { CommanderError } = await import('commander');
+  const { createProgram } = await import('./cli/program.ts');
+  const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string };
+  const terminal = { stdout: process.stdout, stderr: process.stderr };
+  const program = createProgram({ ...options, terminal, signal: interrupt.signal }, version, (status) => {
+    process.exitCode = status;
+  });
+  try {
+    await program.parseAsync();
+  } catch (error) {
+    // Commander has said it already: help and version end with 0, everything else is a mistake in the command line.
+    if (!(error instanceof CommanderError)) throw error;
+    process.exitCode = error.exitCode === 0 ? 0 : 2;
+  }
 }

@@ -41,8 +41,15 @@ export interface SharedConfig {
     /** `reports` or the folder above it: what must exist, while `reports` is made when needed. */
     readonly reportRoot: string;
     readonly work: string;
+    /** Where `status.json` and `daemon.log` are: beside the reports. Absent when there is no local target and no folder of reports was named. */
+    readonly status?: string;
   };
-  readonly log: { readonly level: string };
+  readonly log: {
+    readonly level: string;
+    /** Of each file. */
+    readonly fileBytes: number;
+    readonly files: number;
+  };
   /** Who is told of problems. */
   readonly notify: NotifyConfig;
   /** Replaces every secret of all sources in a text. For whatever is about to be written or shown. */
@@ -75,6 +82,7 @@ export interface Config extends SharedConfig {
     readonly backup: string;
     readonly cleanup: string;
     readonly drill: string;
+    readonly health: string;
     readonly timeZone: string;
   };
   readonly limits: LimitsConfig;
@@ -178,8 +186,15 @@ function sharedConfig(values: Values, environment: string, env: Environment, red
     notify: notifyConfig(values),
     evidence: evidence(values, reports),
     programs: { directories: values.list('programs.directories'), searchPath: env['PATH'] ?? '' },
-    paths: { reports, reportRoot: inBackups ? directory : reports, work: resolve(values.text('paths.work') || tmpdir()) },
-    log: { level: values.text('log.level') },
+    paths: {
+      ...{ reports, reportRoot: inBackups ? directory : reports, work: resolve(values.text('paths.work') || tmpdir()) },
+      ...(hasReportFolder(values) && { status: reports }),
+    },
+    log: {
+      level: values.text('log.level'),
+      fileBytes: values.number('log.fileMebibytes') * 1024 * 1024,
+      files: values.number('log.files'),
+    },
   };
   return withRedactor(shared, redact);
 }
@@ -215,6 +230,7 @@ function ofSource(
       backup: values.text('schedule.backup').trim(),
       cleanup: values.text('schedule.cleanup').trim(),
       drill: values.text('schedule.drill').trim(),
+      health: values.text('schedule.health').trim(),
       timeZone: values.text('schedule.timeZone'),
       ...catchUpConfig(values),
     },
@@ -232,9 +248,13 @@ function withRedactor<T extends object>(config: T, redact: (text: string) => str
 }
 
 function evidence(values: Values, folder: string): Config['evidence'] {
-  const hasFolder = values.is('targets.local.enabled') || values.text('paths.reports') !== '';
   const key = values.text('evidence.key');
-  return maskWhenShown({ ...(hasFolder && { folder }), ...(key !== '' && { key }) }, 'key');
+  return maskWhenShown({ ...(hasReportFolder(values) && { folder }), ...(key !== '' && { key }) }, 'key');
+}
+
+/** On a disk of this machine. */
+function hasReportFolder(values: Values): boolean {
+  return values.is('targets.local.enabled') || values.text('paths.reports') !== '';
 }
 
 function workers(values: Values, key: string): number {

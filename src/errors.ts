@@ -2,7 +2,8 @@
  * Every failure that a person may meet, with the exit status that `main` and `cli` end with.
  * Exit statuses: 1 unexpected, 2 usage or configuration, 3 incomplete, 10 source, 20 storage,
  * 30 a backup is damaged or unknown, 40 the restore was refused or failed, 50 the machine lacks something,
- * 1 and 2 for a drill that failed or could not check, 60 another run holds the lock, 70 a hook stopped the backup, 80 an alert was not taken, 90 the evidence ledger does not add up, 130 aborted.
+ * 1 and 2 for a drill that failed or could not check, 60 another run holds the lock, 70 a hook stopped the backup, 80 an alert was not taken, 90 the evidence ledger does not add up,
+ * 100 a health check failed, 130 aborted.
  */
 export const EXIT_STATUS = {
   INTERNAL: 1,
@@ -41,6 +42,7 @@ export const EXIT_STATUS = {
   HOOK_FAILED: 70,
   ALERT_FAILED: 80,
   EVIDENCE_BROKEN: 90,
+  UNHEALTHY: 100,
   STALLED: 130,
   ABORTED: 130,
 } as const;

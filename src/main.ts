@@ -1,19 +1,23 @@
 #!/usr/bin/env node
 // The daemon: reads the configuration, schedules the jobs, and ends cleanly when told to.
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { assembleAll } from './assemble.ts';
+import { assembleAll, type Program } from './assemble.ts';
 import { dueRuns, missedBefore, ranBefore } from './assemble/at-start.ts';
 import { startProblems, tellOfFailedStart } from './assemble/start-failure.ts';
 import { errorBlock } from './cli/error-block.ts';
 import { systemClock } from './clock.ts';
-import { loadConfigs, processEnvironment } from './config.ts';
+import { loadConfigs, processEnvironment, type SharedConfig } from './config.ts';
 import { readNotifyPart } from './config/notify-part.ts';
 import { BackupError, toBackupError } from './errors.ts';
+import { startHeartbeat } from './heartbeat.ts';
 import type { Beginning, Evidence } from './jobs/evidence.ts';
 import { lostSlot } from './jobs/with-alerts.ts';
 import { createLog, type Log } from './log.ts';
+import { createLogFile, LOG_FILE, type LogFile } from './log-file.ts';
 import { keepDelivering, REDELIVERY_MS } from './notify/keep-delivering.ts';
 import { errorReport } from './report/backup-report.ts';
+import { HEARTBEAT_FILE } from './report/source-status.ts';
 import { createScheduler, type ScheduleEntry } from './scheduler.ts';
 
 /** Docker waits ten seconds between SIGTERM and SIGKILL. */
@@ -35,14 +39,23 @@ try {
 function run(): void {
   const configs = loadConfigs(options);
   const { shared } = configs;
-  const log = createLog(shared.log.level, { redact: shared.redact });
+  const file = logFile(shared);
+  const destination = {
+    write(line: string): void {
+      process.stdout.write(line);
+      file?.write(line);
+    },
+  };
+  const log = createLog(shared.log.level, { redact: shared.redact, destination });
   const program = assembleAll(configs);
   const entries = program.sources.flatMap((parts) => {
-    const { backup, cleanup, drill, timeZone, catchUpMs } = parts.config.schedule;
+    const { backup, cleanup, drill, health, timeZone, catchUpMs } = parts.config.schedule;
     return [
       { job: parts.nightlyBackup(), expression: backup, timeZone, catchUpMs },
       { job: parts.weeklyCleanup(), expression: cleanup, timeZone, catchUpMs },
       { job: parts.restoreDrill(), expression: drill, timeZone, catchUpMs },
+      // One is made at every start.
+      { job: parts.healthCheck(), expression: health, timeZone },
     ];
   });
   const evidence = program.evidence();
@@ -77,6 +90,7 @@ function run(): void {
     }, DRAIN_MS);
     stopped.abort();
     const ended = await scheduler.stop(new BackupError('ABORTED', `stopped by ${name}`));
+    await looking;
     program.close();
     clearTimeout(timer);
     const aborted = ended.find(({ outcome }) => outcome === 'aborted');
@@ -86,16 +100,28 @@ function run(): void {
   };
   for (const signal of SIGNALS) process.on(signal, onSignal);
 
+  let looking: Promise<void> | undefined;
   void begin();
+
+  /** So that whoever asks how things stand need not wait for the first run of the schedule. */
+  async function lookOnce(): Promise<void> {
+    for (const { job } of entries.filter(({ job: { name } }) => name === 'health-check')) {
+      if (stopping) return;
+      const context = { signal: stopped.signal, log: log.child({ job: job.name, source: job.source }), clock: systemClock };
+      await job.run(context).catch((error: unknown) => log.error({ err: toBackupError(error) }, 'the health check broke'));
+    }
+  }
 
   async function begin(): Promise<void> {
     if (alerts.channels.length > 0) {
       void alerts.tell({ clear: startProblems(names) }, telling);
       void keepDelivering(alerts, REDELIVERY_MS, telling);
     }
+    await beginStatus(program, log);
     const beginning = await beginEvidence(evidence, entries, program.version, log);
     if (stopping) return;
     scheduler.start(beginning && { since: beginning.time, ran: ranBefore(entries, beginning) });
+    looking = lookOnce();
     log.info(
       {
         version: program.version,
@@ -124,6 +150,31 @@ function run(): void {
     } catch (error) {
       if (!stopping) log.error({ err: toBackupError(error) }, 'what is due at the start could not be found out');
     }
+  }
+}
+
+/** Beside the reports; standard output has the same lines. */
+function logFile({ paths, log }: SharedConfig): LogFile | undefined {
+  if (paths.status === undefined) return undefined;
+  return createLogFile({ path: join(paths.status, LOG_FILE), bytes: log.fileBytes, files: log.files });
+}
+
+/** Shows that the daemon lives, and drops sources that are not configured any more from the status file. */
+async function beginStatus({ board, config, sources }: Program, log: Log): Promise<void> {
+  if (!board || config.paths.status === undefined) {
+    log.warn('no status.json and no daemon.log are kept: without a backup directory, BACKUP_REPORT_DIR has to name a folder');
+    return;
+  }
+  startHeartbeat(join(config.paths.status, HEARTBEAT_FILE), systemClock, (error) => {
+    log.error({ ...errorReport(toBackupError(error)) }, 'the file that shows that the daemon lives cannot be written');
+  });
+  try {
+    await board.keepOnly(
+      sources.map((parts) => parts.config.source.name),
+      systemClock.now(),
+    );
+  } catch (error) {
+    log.error({ path: board.path, ...errorReport(toBackupError(error)) }, 'the status file could not be written');
   }
 }
 

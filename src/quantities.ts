@@ -37,3 +37,8 @@ export function ageText(from: Date, to: Date): string {
   const hours = Math.floor(minutes / 60);
   return hours < 72 ? `${hours} h` : `${Math.floor(hours / 24)} d`;
 }
+
+/** A length of time as people say it: `90 min`, `24 h`, `35 d`. */
+export function durationText(ms: number): string {
+  return ageText(new Date(0), new Date(ms));
+}

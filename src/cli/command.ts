@@ -34,6 +34,8 @@ export interface CommandContext {
   /** Of the source that the command is for. */
   readonly parts: Parts;
   readonly config: Config;
+  /** Of the sources that were asked for: the named one, otherwise all. */
+  readonly chosen: readonly Parts[];
   readonly terminal: Terminal;
   readonly json: boolean;
   readonly progress: ProgressBar;
@@ -59,7 +61,11 @@ export function withCommonOptions(command: Command): Command {
 /** Runs one command with the configured parts and returns its exit status; a failure becomes one block of text. */
 export async function runCommand(
   line: CommandLine,
-  options: CommonOptions & { readonly needsSource: boolean },
+  options: CommonOptions & {
+    readonly needsSource: boolean;
+    /** The command is for all sources when none is named. */
+    readonly everySource?: boolean;
+  },
   run: RunCommand,
 ): Promise<number> {
   const { terminal, signal } = line;
@@ -74,12 +80,14 @@ export async function runCommand(
     const { env, configDirectory } = line;
     const configs = loadConfigs({ env, configDirectory, sourceRequired: options.needsSource });
     redact = configs.shared.redact;
-    const config = chooseSource(configs, options.source);
+    const every = options.everySource === true && options.source === undefined;
+    const config = every ? configs.sources[0]! : chooseSource(configs, options.source);
     program = assembleAll(configs, line.moreTargets ? { moreTargets: line.moreTargets } : {});
     const parts = program.sources[configs.sources.indexOf(config)]!;
     const log = createLog(verbose ? config.log.level : 'silent', { redact, destination: terminal.stderr });
     const status = await run({
-      ...{ program, parts, config, terminal, json, progress, signal, log, clock: systemClock },
+      ...{ program, parts, config, chosen: every ? program.sources : [parts] },
+      ...{ terminal, json, progress, signal, log, clock: systemClock },
       print: (value, lines) => {
         if (json) document = value;
         else printLines(terminal.stdout, lines.map(redact));

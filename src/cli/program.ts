@@ -1,11 +1,15 @@
-import { Command, InvalidArgumentError } from 'commander';
+import { Argument, Command, InvalidArgumentError } from 'commander';
 import { cleanup } from './cleanup.ts';
 import { runCommand, withCommonOptions, type CommandLine, type CommonOptions, type RunCommand } from './command.ts';
+import { completionScript, SHELLS, type Shell } from './completion.ts';
 import { createBackup } from './create-backup.ts';
 import type { DrillRequest } from '../jobs/drill-parts.ts';
 import { evidenceKeygen } from './evidence-keygen.ts';
 import { evidenceVerify, type EvidenceFlags } from './evidence-verify.ts';
+import { health } from './health.ts';
+import { healthcheck } from './healthcheck.ts';
 import { listAll } from './list-backups.ts';
+import { LOG_JOBS, logs, type LogFlags } from './logs.ts';
 import { monthlyDrill } from './monthly-drill.ts';
 import { pin, unpin } from './pin.ts';
 import { notify } from './notify.ts';
@@ -17,7 +21,7 @@ import { verify } from './verify.ts';
 const EXIT_STATUSES = `
 Exit statuses: 0 done · 1 unexpected · 2 usage or configuration · 3 incomplete · 10 source · 20 storage ·
   30 damaged or unknown backup · 40 restore refused or failed · 50 a program is missing · 60 locked ·
-  70 stopped by a hook · 80 an alert was not taken · 130 aborted
+  70 stopped by a hook · 80 an alert was not taken · 90 the ledger · 100 a health check failed · 130 aborted
 Settings come from config/*.json and the environment: docs/configuration.md.`;
 
 /** The command line; `setStatus` is told the exit status of the command that ran. */
@@ -35,6 +39,10 @@ export function createProgram(line: CommandLine, version: string, setStatus: (st
 
   const run = async (options: CommonOptions, needsSource: boolean, command: RunCommand) => {
     setStatus(await runCommand(line, { ...options, needsSource }, command));
+  };
+  /** For all sources, when none is named. */
+  const runEvery = async (options: CommonOptions, needsSource: boolean, command: RunCommand) => {
+    setStatus(await runCommand(line, { ...options, needsSource, everySource: true }, command));
   };
   const add = (usage: string, description: string, examples: readonly string[], under = program) =>
     withCommonOptions(under.command(usage))
@@ -139,6 +147,51 @@ export function createProgram(line: CommandLine, version: string, setStatus: (st
     'status --json',
   ]).action((options: CommonOptions) => run(options, false, status));
 
+  add(
+    'health',
+    'Look at everything that backups need: server, programs, targets, age, proof, room. Ends with 100 when a check fails.',
+    ['health', 'health --json | jq -r \'.sources[].checks[] | select(.verdict != "ok") | "\\(.check): \\(.says)"\''],
+  ).action((options: CommonOptions) => runEvery(options, true, health));
+
+  add('healthcheck', 'For the health check of a container: 0 when every source is fresh, otherwise 1. Asks nobody.', [
+    'healthcheck',
+    'healthcheck --live                # only whether the daemon lives',
+  ])
+    .option('--live', 'only whether the daemon lives')
+    .action(async (options: CommonOptions & { live?: boolean }) => {
+      const { env, configDirectory, terminal } = line;
+      const { live = false, json = false, source } = options;
+      const print = (text: string) => void terminal.stdout.write(`${text}\n`);
+      setStatus(await healthcheck({ env, configDirectory, live, json, source, print }));
+    });
+
+  add('logs', 'Show the last reports of a job and the last lines that the daemon logged.', [
+    'logs',
+    'logs backup',
+    'logs restore --lines 200            # the restore drill',
+    'logs --follow',
+  ])
+    .addArgument(new Argument('[job]', 'of this job only').choices(Object.keys(LOG_JOBS)))
+    .option('--follow', 'go on with the lines that come')
+    .option('--lines <count>', 'how many lines of the log; 50 by default', wholeNumber)
+    .option('--reports <count>', 'how many reports; 10 by default', wholeNumber)
+    .action((job: string | undefined, options: CommonOptions & LogFlags) =>
+      runEvery(options, false, (context) => logs(context, job, options)),
+    );
+
+  program
+    .command('completion')
+    .description('Print a script that makes a shell complete commands and options.')
+    .addArgument(new Argument('<shell>', 'for which shell').choices(SHELLS))
+    .addHelpText(
+      'after',
+      '\nExamples:\n  source <(backup-manager completion bash)\n  backup-manager completion fish >~/.config/fish/completions/backup-manager.fish',
+    )
+    .action((shell: Shell) => {
+      line.terminal.stdout.write(completionScript(program, shell));
+      setStatus(0);
+    });
+
   const evidence = program.command('evidence').description('The signed ledger of what ran and what did not: docs/evidence.md.');
   add(
     'keygen',
@@ -184,6 +237,12 @@ function timeTo(text: string): Date {
   const time = timeFrom(text);
   const isDay = /^\d{4}-\d\d-\d\d$/.test(text);
   return isDay ? new Date(time.getTime() + 24 * 60 * 60_000 - 1) : time;
+}
+
+function wholeNumber(text: string): number {
+  const value = Number(text);
+  if (Number.isInteger(value) && value >= 0 && text.trim() !== '') return value;
+  throw new InvalidArgumentError('It must be a whole number.');
 }
 
 function positiveInteger(text: string): number {

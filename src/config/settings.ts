@@ -2,6 +2,7 @@ import { address, autoOr, choice, cron, flag, integer, list, text, timeZone, typ
 import { CONCURRENCY_SETTINGS } from './concurrency-settings.ts';
 import { DRILL_SETTINGS } from './drill-settings.ts';
 import { DRILL_TARGET_SETTINGS } from './drill-target-settings.ts';
+import { HEALTH_SETTINGS } from './health-settings.ts';
 import { HOOK_SETTINGS } from './hook-settings.ts';
 import { NOTIFY_SETTINGS } from './notify-settings.ts';
 import type { Setting } from './setting.ts';
@@ -193,6 +194,7 @@ export const SETTINGS: readonly Setting[] = [
   ...RETENTION_SETTINGS,
   ...NOTIFY_SETTINGS,
   ...HOOK_SETTINGS,
+  ...HEALTH_SETTINGS,
   ...CONCURRENCY_SETTINGS,
   {
     key: 'evidence.key',

@@ -1,4 +1,5 @@
 import type { Clock } from '../clock.ts';
+import type { HealthCheck } from '../health/check.ts';
 import type { Log } from '../log.ts';
 import type { ErrorReport } from '../report/backup-report.ts';
 
@@ -27,6 +28,8 @@ export interface JobOutcome {
   readonly label?: string;
   /** The objectives (recovery point, recovery time) that were found missed; absent when the run does not look at them. */
   readonly violations?: readonly { readonly objective: 'rpo' | 'rto'; readonly message: string }[];
+  /** What a health check looked at: each is a problem, or none, by itself. */
+  readonly checks?: readonly HealthCheck[];
   /** Why it is not a success, without secrets: for the ledger. */
   readonly reason?: string;
   /** Of its entry in the ledger; absent where there is no ledger. */

@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { BackupError, toBackupError } from '../errors.ts';
+import type { HealthCheck } from '../health/check.ts';
 import { withTail } from '../log.ts';
-import type { Problem, ProblemKind } from '../notify/alert.ts';
+import type { Problem, ProblemKey, ProblemKind } from '../notify/alert.ts';
 import type { Alerts, Seen } from '../notify/alerts.ts';
 import { errorReport } from '../report/backup-report.ts';
 import type { PingEvent, Pinger } from '../notify/ping.ts';
@@ -105,7 +106,7 @@ export function lostSlot({ name: job, source = ALL }: Job, slot: Date, why: stri
 /** What an outcome says of the problems that there can be. */
 function seenIn(outcome: JobOutcome, source: string, job: string, { slot, signal }: JobContext): Seen {
   const key = (kind: ProblemKind) => ({ source, job, kind });
-  const seen: { raise: Problem[]; clear: ReturnType<typeof key>[] } = { raise: [], clear: [] };
+  const seen: { raise: Problem[]; clear: ProblemKey[] } = { raise: [], clear: [] };
   const { report, label, violations } = outcome;
   const error = errorOf(outcome);
   const facts = {
@@ -117,6 +118,14 @@ function seenIn(outcome: JobOutcome, source: string, job: string, { slot, signal
     seen.raise.push({ ...key(kind), summary, ...(error?.hint !== undefined && { hint: error.hint }), facts });
   const summary = error?.message ?? `it ended with ${outcome.outcome}`;
 
+  if (outcome.checks && outcome.outcome !== 'aborted') {
+    tellChecks(outcome.checks, { source, job }, seen);
+    // Whatever else made it fail is a failure of the job itself.
+    if (outcome.evidence?.error === undefined && (outcome.error ?? { code: 'UNHEALTHY' }).code === 'UNHEALTHY') {
+      seen.clear.push(...OVER.map(key));
+      return seen;
+    }
+  }
   if (outcome.outcome === 'success') seen.clear.push(...OVER.map(key));
   else if (outcome.outcome === 'aborted') {
     const stall = stallOf(signal);
@@ -137,4 +146,17 @@ function seenIn(outcome: JobOutcome, source: string, job: string, { slot, signal
     }
   }
   return seen;
+}
+
+/** What could not be looked at is a problem, or nothing: it never ends one. */
+function tellChecks(
+  checks: readonly HealthCheck[],
+  of: { readonly source: string; readonly job: string },
+  seen: { readonly raise: Problem[]; readonly clear: ProblemKey[] },
+): void {
+  for (const { check, object, verdict, says, hint, unchecked } of checks) {
+    const key = { ...of, kind: 'unhealthy' as const, object: object === undefined ? check : `${check} ${object}` };
+    if (verdict === 'fail') seen.raise.push({ ...key, summary: `${key.object}: ${says}`, ...(hint !== undefined && { hint }) });
+    else if (!unchecked) seen.clear.push(key);
+  }
 }

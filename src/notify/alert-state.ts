@@ -1,4 +1,4 @@
-import { severityOf, type Alert, type Problem, type ProblemKey } from './alert.ts';
+import { keyParts, severityOf, type Alert, type Problem, type ProblemKey } from './alert.ts';
 
 /** What came up and was told, as it is kept between runs. Times are ISO 8601, UTC. */
 export interface AlertState {
@@ -33,7 +33,8 @@ export interface Delivery {
 
 export const NOTHING: AlertState = { version: 1, problems: [], undelivered: [] };
 
-const isSame = (a: ProblemKey, b: ProblemKey): boolean => a.source === b.source && a.job === b.job && a.kind === b.kind;
+const isSame = (a: ProblemKey, b: ProblemKey): boolean =>
+  a.source === b.source && a.job === b.job && a.kind === b.kind && a.object === b.object;
 
 /** `problem` was seen. One that stood already is counted; one that was over comes up anew. */
 export function raise(state: AlertState, problem: Problem, now: Date): AlertState {
@@ -79,7 +80,7 @@ function isDue(problem: StandingProblem, channel: string, now: Date, repeatMs: n
 function alertOf({ over, told: _told, seen, ...problem }: StandingProblem): Alert {
   const status = over === undefined ? 'problem' : 'recovery';
   const at = over ?? seen;
-  const id = [problem.source, problem.job, problem.kind, problem.since, status, at].map(encodeURIComponent).join('/');
+  const id = [...keyParts(problem), problem.since, status, at].map(encodeURIComponent).join('/');
   return { ...problem, status, id, at, severity: severityOf(problem.kind) };
 }
 

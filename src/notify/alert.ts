@@ -1,5 +1,15 @@
 /** What can be wrong with a job of a source. Each kind stands for itself: it comes up, is told, and is over. */
-export const PROBLEM_KINDS = ['configuration', 'failure', 'incomplete', 'inconclusive', 'missed', 'stall', 'rpo', 'rto'] as const;
+export const PROBLEM_KINDS = [
+  'configuration',
+  'failure',
+  'incomplete',
+  'inconclusive',
+  'missed',
+  'stall',
+  'rpo',
+  'rto',
+  'unhealthy',
+] as const;
 export type ProblemKind = (typeof PROBLEM_KINDS)[number];
 
 /** What a problem is known by: it is told once, however often it is seen. */
@@ -7,6 +17,8 @@ export interface ProblemKey {
   readonly source: string;
   readonly job: string;
   readonly kind: ProblemKind;
+  /** Which of several of one kind: the name of a health check. */
+  readonly object?: string;
 }
 
 export interface Problem extends ProblemKey {
@@ -43,21 +55,26 @@ const SEVERITY: Readonly<Record<ProblemKind, Severity>> = {
   stall: 'error',
   rpo: 'error',
   rto: 'error',
+  unhealthy: 'error',
 };
 
 export function severityOf(kind: ProblemKind): Severity {
   return SEVERITY[kind];
 }
 
+export function keyParts({ source, job, kind, object }: ProblemKey): string[] {
+  return [source, job, kind, ...(object === undefined ? [] : [object])];
+}
+
 /** One text for a problem's key, for receivers that put alerts of one problem together. */
-export function keyText({ source, job, kind }: ProblemKey): string {
-  return ['db-backup', source, job, kind].map(encodeURIComponent).join('/');
+export function keyText(key: ProblemKey): string {
+  return ['db-backup', ...keyParts(key)].map(encodeURIComponent).join('/');
 }
 
 /** One line for people. */
-export function titleOf({ status, source, job, kind, summary }: Alert): string {
+export function titleOf({ status, source, job, kind, object, summary }: Alert): string {
   if (status === 'test') return `Test: alerts of db-backup for ${source} arrive here`;
-  if (status === 'recovery') return `Recovered: ${job} of ${source} (${kind})`;
+  if (status === 'recovery') return `Recovered: ${job} of ${source} (${object ?? kind})`;
   return `${job} of ${source}: ${summary}`;
 }
 

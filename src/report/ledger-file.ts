@@ -165,7 +165,7 @@ function anomaly(what: string, found: Buffer): Draft {
   return { kind: 'anomaly', what, sha256: sha256Of(found), bytes: found.length };
 }
 
-async function readPending(folder: string): Promise<PendingAppend | undefined> {
+export async function readPending(folder: string): Promise<PendingAppend | undefined> {
   const content = await readIfThere(join(folder, PENDING));
   if (!content) return undefined;
   const end = content.indexOf(0x0a);

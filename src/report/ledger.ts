@@ -3,7 +3,7 @@ import type { Clock } from '../clock.ts';
 import { BackupError } from '../errors.ts';
 import { createFolders, READABLE } from '../storage/disk-folder.ts';
 import { lockFile } from '../storage/file-lock.ts';
-import type { SigningKey } from './evidence-key.ts';
+import type { PublicKey, SigningKey } from './evidence-key.ts';
 import type { Draft, LedgerEntry } from './ledger-entry.ts';
 import { LEDGER, LOCK, OpenLedger } from './ledger-file.ts';
 import { encodeLine, NO_LINE, splitLines, type LedgerLine } from './ledger-line.ts';
@@ -36,6 +36,8 @@ export interface Ledger {
   readonly path: string;
   /** Fingerprint of the key that signs; undefined when entries are not signed. */
   readonly key: string | undefined;
+  /** The public half of that key. */
+  readonly publicKey: PublicKey | undefined;
   /**
    * Appends what `decide` makes of the newest entries (with `whole`: of all) and of the time that the new ones will have, all of it
    * durably or nothing. Nobody else appends in between, in whatever process. Returns the new last line, if there is one.
@@ -56,6 +58,7 @@ export function createLedger(options: LedgerOptions): Ledger {
     folder,
     path,
     key: key?.fingerprint,
+    publicKey: key?.public,
     append(decide, { whole = false } = {}) {
       const result = queue.then(() => appendLocked(decide, whole));
       queue = result.catch(() => undefined);

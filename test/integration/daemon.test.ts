@@ -86,7 +86,7 @@ async function logged({ lines, process: child, errors }: Daemon, message: string
 }
 
 async function reports(): Promise<Record<string, unknown>[]> {
-  const names = (await readdir(join(folder, 'logs'))).filter((name) => name.includes('_report_')).sort();
+  const names = (await readdir(join(folder, 'logs'))).filter((name) => name.startsWith('backup_report_')).sort();
   return Promise.all(names.map(async (name) => JSON.parse(await readFile(join(folder, 'logs', name), 'utf8'))));
 }
 
@@ -133,7 +133,9 @@ async function expectNothingLeft(): Promise<void> {
   expect(
     files.filter(
       (name) =>
-        !/^(full|logs|ledger)$|^logs\/(backup_report_[^/]*\.json|ledger\.(jsonl|lock))$|^ledger\/\d{10}\.json$/.test(name),
+        !/^(full|logs|ledger)$|^logs\/((backup|health)_report_[^/]*\.json|ledger\.(jsonl|lock)|status\.(json|lock)|daemon\.log|heartbeat)$|^ledger\/\d{10}\.json$/.test(
+          name,
+        ),
     ),
   ).toEqual([]);
 }
@@ -229,10 +231,12 @@ describe('The daemon', () => {
     await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
     try {
       const { port } = silent.address() as AddressInfo;
-      const connected = once(silent, 'connection');
+      // The health check at the start, then the backup.
+      let connections = 0;
+      silent.on('connection', () => (connections += 1));
       const env = { POSTGRES_HOST: '127.0.0.1', POSTGRES_PORT: String(port), POSTGRES_CONNECT_TIMEOUT: '600' };
       const daemon = startDaemon({ BACKUP_SCHEDULE: EVERY_SECOND, ...env });
-      await connected;
+      while (connections < 2) await sleep(20);
       daemon.process.kill('SIGTERM');
       expect(await daemon.ended).toBe(130);
       expect(await reports()).toMatchObject([{ outcome: 'aborted' }]);

@@ -1,0 +1,22 @@
+import type { PublicKey } from '../report/evidence-key.ts';
+import type { ReportPlace } from '../report/report-file.ts';
+import type { AlertsLook } from '../health/undelivered.ts';
+import type { LocalFolders } from './look-at-files.ts';
+import type { ServerParts } from './look-at-server.ts';
+import type { StatusParts } from './status-record.ts';
+
+/** Everything that the health check works with. */
+export interface HealthCheckParts extends StatusParts, ServerParts {
+  /** What is on this machine. */
+  readonly local: LocalFolders;
+  readonly workFolder: string;
+  /** Where its report goes, the first that takes it; where those of backups are. */
+  readonly reports: readonly ReportPlace[];
+  /** When backups are made until the clean-up after the next one has made room. */
+  readonly runsUntilRoom: (now: Date) => readonly Date[];
+  /** The ledger; absent where none is kept. `key` checks the signatures of this process. */
+  readonly ledger?: { readonly folder: string; readonly key?: PublicKey };
+  readonly alerts: (signal: AbortSignal) => Promise<AlertsLook>;
+  /** Version of this program. */
+  readonly version: string;
+}

@@ -1,0 +1,80 @@
+import { toBackupError, type BackupError } from '../errors.ts';
+import type { Storage } from '../storage/storage.ts';
+import type { DrillReport } from './drill-report.ts';
+import { DRILL_REPORT } from './drill-history.ts';
+import type { ReportPlace } from './report-file.ts';
+
+/** A drill that proved that a backup restores. */
+export interface Proof {
+  readonly label: string;
+  /** When the drill began. */
+  readonly at: Date;
+  readonly report: string;
+  /** How long the restore took; absent when it was not measured. */
+  readonly restoreMinutes?: number;
+}
+
+/**
+ * The newest drill that proved a backup of `source`, over all places. What cannot be fetched throws only when no other place has a
+ * proof: a further one would make it no older. A place that does not exist has none, if another one does.
+ */
+export async function newestProof(
+  source: string,
+  places: readonly ReportPlace[],
+  signal?: AbortSignal,
+): Promise<Proof | undefined> {
+  const proofs: Proof[] = [];
+  const failures: BackupError[] = [];
+  for (const place of places) {
+    try {
+      const proof = await newestIn(source, place, signal);
+      if (proof) proofs.push(proof);
+    } catch (thrown) {
+      signal?.throwIfAborted();
+      failures.push(toBackupError(thrown));
+    }
+  }
+  const newest = proofs.sort((a, b) => b.at.getTime() - a.at.getTime())[0];
+  const absent = failures.filter(({ code }) => code === 'STORAGE_MISSING');
+  const failure = failures.find((each) => !absent.includes(each)) ?? (absent.length === places.length ? absent[0] : undefined);
+  if (!newest && failure) throw failure;
+  return newest;
+}
+
+async function newestIn(
+  source: string,
+  { storage, prefix }: ReportPlace,
+  signal: AbortSignal | undefined,
+): Promise<Proof | undefined> {
+  const keys: string[] = [];
+  for await (const { key } of storage.list(`${prefix}${DRILL_REPORT}_`, signal)) if (key.endsWith('.json')) keys.push(key);
+  // Names sort by time.
+  for (const key of keys.sort().reverse()) {
+    const says = await readSays(storage, key, signal);
+    const label = says?.backup?.label;
+    if (says?.source !== source || says.status !== 'success' || label === undefined) continue;
+    const minutes = says.restore_duration_minutes;
+    return {
+      label,
+      at: new Date(says.drill_timestamp ?? Number.NaN),
+      report: storage.location(key),
+      ...(typeof minutes === 'number' && { restoreMinutes: minutes }),
+    };
+  }
+  return undefined;
+}
+
+/** What is no JSON proves nothing. */
+async function readSays(
+  storage: Storage,
+  key: string,
+  signal: AbortSignal | undefined,
+): Promise<Partial<DrillReport> | undefined> {
+  const parts: Uint8Array[] = [];
+  for await (const part of storage.get(key, undefined, signal)) parts.push(Buffer.from(part));
+  try {
+    return (JSON.parse(Buffer.concat(parts).toString('utf8')) as Partial<DrillReport> | null) ?? undefined;
+  } catch {
+    return undefined;
+  }
+}
