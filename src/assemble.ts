@@ -4,17 +4,21 @@ import { assembleAlerts, type Alerting, type AlertingTools } from './assemble/al
 import { cleanupParts } from './assemble/cleanup-parts.ts';
 import { drillParts } from './assemble/drill-parts.ts';
 import { healthParts, statusParts } from './assemble/health-parts.ts';
+import { baseBackupParts, recoverParts, walStreamParts } from './assemble/pitr-parts.ts';
 import { createTargets, type Decorate, type TargetsOfSource } from './assemble/targets.ts';
 import { systemClock } from './clock.ts';
 import type { Config, Configs, SharedConfig } from './config.ts';
+import { createBaseBackup, type BaseBackup } from './jobs/base-backup.ts';
 import type { BackupWatch } from './jobs/backup-parts.ts';
 import type { DrillRequest } from './jobs/drill-parts.ts';
 import { Evidence } from './jobs/evidence.ts';
 import { createHealthCheck, type HealthJob } from './jobs/health-check.ts';
 import type { Job, JobContext, JobOutcome } from './jobs/job.ts';
 import { createNightlyBackup, type NightlyBackup } from './jobs/nightly-backup.ts';
+import type { RecoverParts } from './jobs/recover.ts';
 import { createRestoreDrill, type RestoreDrill } from './jobs/restore-drill.ts';
 import { createWeeklyCleanup, type WeeklyCleanup } from './jobs/weekly-cleanup.ts';
+import { streamWal, type WalStreamContext } from './jobs/wal-stream.ts';
 import { withAlerts } from './jobs/with-alerts.ts';
 import { withEvidence } from './jobs/with-evidence.ts';
 import type { StatusParts } from './jobs/status-record.ts';
@@ -68,6 +72,10 @@ export interface Parts {
   healthCheck(): HealthJob;
   /** How the source stands, and where that is noted. */
   readonly status: StatusParts;
+  baseBackup(watch?: BackupWatch): BaseBackup;
+  /** Streams WAL into the archive until the signal; only where point-in-time recovery is enabled. */
+  streamWal(context: WalStreamContext): Promise<void>;
+  readonly recovery: Omit<RecoverParts, 'log'>;
   /** Closes idle connections of the targets of all sources. */
   close(): void;
 }
@@ -123,6 +131,8 @@ function assembleSource(config: Config, own: TargetsOfSource, common: Common): P
   const programsFor = (serverMajor: number) => findPrograms({ serverMajor, ...config.programs });
   const { alerts, notifiers } = alerting;
   const pingers = alerting.pingers.get(name)!;
+
+  const pitr = { own, findPrograms: programsFor, reports, version };
 
   type JobOf<O extends JobOutcome> = Job & { run(context: JobContext): Promise<O> };
   const recorded = <O extends JobOutcome>(job: JobOf<O>) => {
@@ -198,6 +208,9 @@ function assembleSource(config: Config, own: TargetsOfSource, common: Common): P
       // Its entries are vouched for by the head that the next other job stores: one every hour would be too many.
       return alerted(ledger ? withEvidence(job, ledger, []) : job);
     },
+    baseBackup: (watch) => alerted(recorded(createBaseBackup({ ...baseBackupParts(config, pitr), ...(watch && { watch }) }))),
+    streamWal: (context) => streamWal(walStreamParts(config, pitr), context),
+    recovery: recoverParts(config, pitr),
     close,
   };
 }

@@ -10,6 +10,7 @@ import { mergeLayers, type Values } from './config/merge.ts';
 import { notifyConfig, type NotifyConfig } from './config/notify-config.ts';
 import { configFolder, environmentName, readLayers } from './config/read-layers.ts';
 import { catchUpConfig, limitsConfig, type CatchUpConfig, type LimitsConfig } from './config/schedule-settings.ts';
+import { pitrConfig, type PitrConfig } from './config/pitr-settings.ts';
 import { retentionConfig, type RetentionConfig } from './config/retention-config.ts';
 import { s3Target, type S3Target } from './config/s3-target.ts';
 import { createRedactor, maskWhenShown } from './config/secrets.ts';
@@ -83,11 +84,13 @@ export interface Config extends SharedConfig {
     readonly cleanup: string;
     readonly drill: string;
     readonly health: string;
+    readonly base: string;
     readonly timeZone: string;
   };
   readonly limits: LimitsConfig;
   /** What is kept, and how much of it is re-read. */
   readonly retention: RetentionConfig;
+  readonly pitr: PitrConfig;
   readonly drill: DrillConfig;
   /** Programs of others that run around a backup. */
   readonly hooks: HooksConfig;
@@ -231,10 +234,12 @@ function ofSource(
       cleanup: values.text('schedule.cleanup').trim(),
       drill: values.text('schedule.drill').trim(),
       health: values.text('schedule.health').trim(),
+      base: values.text('schedule.base').trim(),
       timeZone: values.text('schedule.timeZone'),
       ...catchUpConfig(values),
     },
     limits: limitsConfig(values),
+    pitr: pitrConfig(values),
     drill: drillConfig(values, folder, scratch),
     retention: retentionConfig(values),
     notify: notifyConfig(values),

@@ -49,13 +49,14 @@ function run(): void {
   const log = createLog(shared.log.level, { redact: shared.redact, destination });
   const program = assembleAll(configs);
   const entries = program.sources.flatMap((parts) => {
-    const { backup, cleanup, drill, health, timeZone, catchUpMs } = parts.config.schedule;
+    const { backup, cleanup, drill, health, base, timeZone, catchUpMs } = parts.config.schedule;
     return [
       { job: parts.nightlyBackup(), expression: backup, timeZone, catchUpMs },
       { job: parts.weeklyCleanup(), expression: cleanup, timeZone, catchUpMs },
       { job: parts.restoreDrill(), expression: drill, timeZone, catchUpMs },
       // One is made at every start.
       { job: parts.healthCheck(), expression: health, timeZone },
+      ...(parts.config.pitr.enabled ? [{ job: parts.baseBackup(), expression: base, timeZone, catchUpMs }] : []),
     ];
   });
   const evidence = program.evidence();
@@ -72,6 +73,13 @@ function run(): void {
       await told;
     },
   });
+
+  const streams: Promise<void>[] = [];
+  const startStreams = (): void => {
+    for (const parts of program.sources.filter(({ config }) => config.pitr.enabled)) {
+      streams.push(parts.streamWal({ ...telling, log: log.child({ source: parts.config.source.name }) }));
+    }
+  };
 
   let stopping = false;
   const onSignal = (name: NodeJS.Signals) => {
@@ -91,6 +99,7 @@ function run(): void {
     stopped.abort();
     const ended = await scheduler.stop(new BackupError('ABORTED', `stopped by ${name}`));
     await looking;
+    await Promise.all(streams);
     program.close();
     clearTimeout(timer);
     const aborted = ended.find(({ outcome }) => outcome === 'aborted');
@@ -122,6 +131,7 @@ function run(): void {
     if (stopping) return;
     scheduler.start(beginning && { since: beginning.time, ran: ranBefore(entries, beginning) });
     looking = lookOnce();
+    startStreams();
     log.info(
       {
         version: program.version,

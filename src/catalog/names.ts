@@ -57,7 +57,8 @@ export function parseDumpName(keyOrFile: string): DumpName | undefined {
   };
 }
 
-function encodeSource(source: string): string {
+/** Every character outside `A-Za-z0-9.-` as percent-encoded UTF-8: safe in a file name, and no two sources share one. */
+export function encodeSource(source: string): string {
   return Array.from(new TextEncoder().encode(source), (byte) => {
     const character = String.fromCharCode(byte);
     return /[A-Za-z0-9.-]/.test(character) ? character : `%${byte.toString(16).toUpperCase().padStart(2, '0')}`;

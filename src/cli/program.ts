@@ -8,10 +8,13 @@ import { evidenceKeygen } from './evidence-keygen.ts';
 import { evidenceVerify, type EvidenceFlags } from './evidence-verify.ts';
 import { health } from './health.ts';
 import { healthcheck } from './healthcheck.ts';
+import { listRecoverable } from './list-recoverable.ts';
 import { listAll } from './list-backups.ts';
 import { LOG_JOBS, logs, type LogFlags } from './logs.ts';
 import { monthlyDrill } from './monthly-drill.ts';
+import { physicalBackup } from './physical-backup.ts';
 import { pin, unpin } from './pin.ts';
+import { recoverTo, type RecoverFlags } from './recover.ts';
 import { notify } from './notify.ts';
 import { reindex } from './reindex.ts';
 import { restore, type RestoreFlags } from './restore.ts';
@@ -49,14 +52,28 @@ export function createProgram(line: CommandLine, version: string, setStatus: (st
       .description(description)
       .addHelpText('after', `\nExamples:\n${examples.map((example) => `  backup-manager ${example}`).join('\n')}`);
 
-  add('create-backup', 'Make a backup now, as the schedule would.', ['create-backup', 'create-backup --json | jq .label']).action(
-    (options: CommonOptions) => run(options, true, createBackup),
-  );
+  add('create-backup', 'Make a backup now, as the schedule would.', [
+    'create-backup',
+    'create-backup --json | jq .label',
+    'create-backup --physical                    # the base of a recovery to any instant',
+  ])
+    .option('--physical', 'copy the files of the whole server, as a base for point-in-time recovery')
+    .action((options: CommonOptions & { physical?: boolean }) =>
+      run(options, true, options.physical === true ? physicalBackup : createBackup),
+    );
 
   add('list-backups', 'List every backup on every target, and where each is whole.', [
     'list-backups',
     'list-backups --json',
-  ]).action((options: CommonOptions) => run(options, false, listAll));
+    'list-backups --recoverable                  # physical backups, and the instants that can be recovered',
+  ])
+    .option('--recoverable', 'show to which instants can be recovered, and why not to more')
+    .option('--target <name>', 'with --recoverable: from this target alone')
+    .action((options: CommonOptions & { recoverable?: boolean; target?: string }) =>
+      run(options, false, (context) =>
+        options.recoverable === true ? listRecoverable(context, options.target) : listAll(context),
+      ),
+    );
 
   add('verify', 'Re-read every byte of a backup and check it against its manifest and itself.', [
     'verify',
@@ -89,6 +106,21 @@ export function createProgram(line: CommandLine, version: string, setStatus: (st
     .action((file: string | undefined, database: string | undefined, options: CommonOptions & RestoreFlags) =>
       run(options, false, (context) => restore(context, file ?? '', database ?? '', options)),
     );
+
+  add('recover', 'Make a data directory that recovers to any instant since a physical backup.', [
+    'recover --to 2026-01-31T14:05:00Z --into /var/lib/postgresql/recovered',
+    'recover --to latest --into /var/lib/postgresql/recovered --target s3',
+    'recover --to 16/B374D848 --plan             # what it would fetch',
+  ])
+    .option('--to <target>', 'a time with its zone, a place in the WAL, `latest` (the default), or `immediate`')
+    .option('--xid <number>', 'to the end of this transaction')
+    .option('--name <name>', 'to this restore point (pg_create_restore_point)')
+    .option('--into <folder>', 'the new data directory: empty, or not there yet')
+    .option('--timeline <number>', 'along this timeline; the newest by default', positiveNumber)
+    .option('--pause', 'let the server wait at the target, instead of opening it for writing')
+    .option('--plan', 'only show what it would use')
+    .option('--target <name>', 'read from this target only')
+    .action((options: CommonOptions & RecoverFlags) => run(options, false, (context) => recoverTo(context, options)));
 
   add('monthly-drill', 'Restore the newest backup into a throw-away server and prove that it equals its source.', [
     'monthly-drill',
@@ -243,6 +275,12 @@ function wholeNumber(text: string): number {
   const value = Number(text);
   if (Number.isInteger(value) && value >= 0 && text.trim() !== '') return value;
   throw new InvalidArgumentError('It must be a whole number.');
+}
+
+function positiveNumber(text: string): number {
+  const value = Number(text);
+  if (Number.isInteger(value) && value >= 1) return value;
+  throw new InvalidArgumentError('It must be a whole number from 1 on.');
 }
 
 function positiveInteger(text: string): number {

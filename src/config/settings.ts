@@ -6,6 +6,7 @@ import { HEALTH_SETTINGS } from './health-settings.ts';
 import { HOOK_SETTINGS } from './hook-settings.ts';
 import { NOTIFY_SETTINGS } from './notify-settings.ts';
 import type { Setting } from './setting.ts';
+import { PITR_SETTINGS } from './pitr-settings.ts';
 import { RETENTION_SETTINGS } from './retention-settings.ts';
 import { SCHEDULE_SETTINGS } from './schedule-settings.ts';
 import { SOURCE_SETTINGS } from './source-settings.ts';
@@ -192,6 +193,7 @@ export const SETTINGS: readonly Setting[] = [
   ...DRILL_SETTINGS,
   ...DRILL_TARGET_SETTINGS,
   ...RETENTION_SETTINGS,
+  ...PITR_SETTINGS,
   ...NOTIFY_SETTINGS,
   ...HOOK_SETTINGS,
   ...HEALTH_SETTINGS,

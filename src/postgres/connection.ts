@@ -32,10 +32,14 @@ export interface ConnectSettings {
   readonly applicationName?: string;
   /** Session settings (`search_path`, `TimeZone`, …), applied before the client is handed out. */
   readonly sessionSettings?: Readonly<Record<string, string>>;
+  /** Speaks the replication protocol instead of SQL; the role needs REPLICATION, and no database is entered. */
+  readonly replication?: boolean;
   /** Gives up connecting; has no say once the client is handed out. */
   readonly signal?: AbortSignal;
 }
 
+/** The driver takes it, its types do not know it. */
+const REPLICATION: object = { replication: 'true' };
 /** Seconds of silence before the kernel probes whether the other end still exists. */
 const KEEPALIVE_SECONDS = 10;
 
@@ -124,6 +128,7 @@ async function open(options: ConnectionOptions, settings: ConnectSettings, ssl: 
     ssl,
     application_name: settings.applicationName ?? 'db-backup',
     connectionTimeoutMillis: options.connectTimeoutSeconds * 1000,
+    ...(settings.replication === true && REPLICATION),
     keepAlive: true,
     keepAliveInitialDelayMillis: KEEPALIVE_SECONDS * 1000,
   });

@@ -8,8 +8,10 @@ import { BackupError } from '../errors.ts';
 
 const CLIENT_PROGRAMS = ['pg_dump', 'pg_restore', 'pg_dumpall', 'psql'] as const;
 const SERVER_PROGRAMS = ['initdb', 'pg_ctl', 'postgres'] as const;
+/** Asked for only where WAL and physical backups are at work; some packages have them apart. */
+const PHYSICAL_PROGRAMS = ['pg_receivewal', 'pg_verifybackup'] as const;
 
-export type ProgramName = (typeof CLIENT_PROGRAMS)[number] | (typeof SERVER_PROGRAMS)[number];
+export type ProgramName = (typeof CLIENT_PROGRAMS | typeof SERVER_PROGRAMS | typeof PHYSICAL_PROGRAMS)[number];
 
 /** One installation of PostgreSQL's programs. */
 export interface ClientPrograms {
@@ -84,7 +86,7 @@ async function inspect(directory: string): Promise<Installation | undefined> {
   const version = await readVersion(pgDump);
   if (version === undefined) return undefined;
 
-  const names = [...CLIENT_PROGRAMS, ...SERVER_PROGRAMS];
+  const names = [...CLIENT_PROGRAMS, ...SERVER_PROGRAMS, ...PHYSICAL_PROGRAMS];
   const present = new Set<ProgramName>();
   for (const name of names) if (await isExecutable(join(directory, name))) present.add(name);
   const major = Number.parseInt(version, 10);

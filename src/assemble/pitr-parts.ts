@@ -1,0 +1,50 @@
+import type { Config } from '../config.ts';
+import type { BaseBackupParts } from '../jobs/base-backup.ts';
+import type { RecoverParts } from '../jobs/recover.ts';
+import { incomingFolder, type WalStreamParts } from '../jobs/wal-stream.ts';
+import type { ClientPrograms } from '../postgres/programs.ts';
+import type { ReportPlace } from '../report/report-file.ts';
+import type { TargetsOfSource } from './targets.ts';
+
+interface Given {
+  readonly own: TargetsOfSource;
+  readonly findPrograms: (serverMajor: number) => Promise<ClientPrograms>;
+  readonly reports: readonly ReportPlace[];
+  readonly version: string;
+}
+
+/** More costs time and gains little on pages and WAL. */
+const LEVEL = 1;
+/** For the WAL of a physical backup: the network may be down for a while. */
+const WAL_WAIT_MS = 10 * 60_000;
+
+export function walStreamParts(config: Config, { own, findPrograms }: Given): WalStreamParts {
+  const { spool, targets } = own;
+  return {
+    ...{ source: config.source.name, connection: config.source.connection, findPrograms, targets },
+    ...(spool && { spool }),
+    ...{ workFolder: config.paths.work, slot: config.pitr.slot, codec: config.dump.codec, level: LEVEL },
+    intervalMs: config.pitr.intervalSeconds * 1000,
+  };
+}
+
+export function baseBackupParts(config: Config, { own, reports, version }: Given): BaseBackupParts {
+  const { spool, targets, retries } = own;
+  const { maxRateKiB, keepDays, enabled } = config.pitr;
+  return {
+    ...{ source: config.source.name, connection: config.source.connection, targets, reports, version },
+    ...(spool && { spool }),
+    ...{ codec: config.dump.codec, level: LEVEL, workers: config.dump.workers, keepDays, archived: enabled },
+    ...(maxRateKiB !== undefined && { maxRateKiB }),
+    ...{ walWaitMs: WAL_WAIT_MS, repair: retries, redact: config.redact },
+    stallTimeoutMs: config.storage.stallTimeoutSeconds * 1000,
+  };
+}
+
+/** `targets`: those to read from. */
+export function recoverParts(config: Config, { own, findPrograms }: Given): Omit<RecoverParts, 'log'> {
+  const { spool, targets } = own;
+  const { name: source } = config.source;
+  const incoming = spool && incomingFolder({ spool, source, workFolder: config.paths.work });
+  return { source, targets, ...(incoming !== undefined && { incoming }), findPrograms, workers: config.restore.workers };
+}

@@ -1,0 +1,116 @@
+import type pg from 'pg';
+
+import { BackupError } from '../errors.ts';
+import { withClient, type ConnectionOptions } from './connection.ts';
+
+/** What a server says of its WAL. */
+export interface WalSource {
+  /** Identifies the cluster through restarts and copies. */
+  readonly systemIdentifier: string;
+  readonly timeline: number;
+  readonly segmentBytes: number;
+}
+
+export interface SlotState {
+  /** The oldest WAL that the server keeps for us; absent when it keeps none yet. */
+  readonly restartLsn?: string;
+  /** `lost`: WAL that we had not fetched yet is gone. Absent before PostgreSQL 13. */
+  readonly walStatus?: string;
+  readonly active: boolean;
+}
+
+/** One look at the source's clock and at its WAL: everything that was committed before `time` lies before `lsn`. */
+export interface WalSample {
+  readonly time: string;
+  readonly lsn: string;
+}
+
+/** Through the replication protocol, which every role with REPLICATION may speak. */
+export async function identifyWalSource(connection: ConnectionOptions, signal?: AbortSignal): Promise<WalSource> {
+  return await withClient(
+    connection,
+    async (client) => {
+      const { rows } = await client.query<{ systemid: string; timeline: number }>('IDENTIFY_SYSTEM');
+      const size = await client.query<{ wal_segment_size: string }>('SHOW wal_segment_size');
+      return {
+        systemIdentifier: rows[0]!.systemid,
+        timeline: rows[0]!.timeline,
+        segmentBytes: bytesOf(size.rows[0]!.wal_segment_size),
+      };
+    },
+    { replication: true, ...(signal && { signal }) },
+  );
+}
+
+/** `undefined`: there is no such slot. */
+export async function readSlot(client: Pick<pg.Client, 'query'>, name: string): Promise<SlotState | undefined> {
+  const { rows } = await client.query<{ restart: string | null; status: string | null; active: boolean }>(
+    // As a row in JSON: the column `wal_status` came with PostgreSQL 13.
+    `SELECT restart_lsn::text AS restart, pg_catalog.to_jsonb(s) ->> 'wal_status' AS status, active
+       FROM pg_catalog.pg_replication_slots s WHERE slot_name = $1 AND slot_type = 'physical'`,
+    [name],
+  );
+  const [row] = rows;
+  if (!row) return undefined;
+  return {
+    active: row.active,
+    ...(row.restart !== null && { restartLsn: row.restart }),
+    ...(row.status !== null && { walStatus: row.status }),
+  };
+}
+
+/** The server keeps all WAL from now on, until it is fetched. Throws SOURCE_PRIVILEGE or SOURCE_FAILED, with what to do. */
+export async function createSlot(client: Pick<pg.Client, 'query'>, name: string): Promise<void> {
+  try {
+    await client.query('SELECT pg_catalog.pg_create_physical_replication_slot($1, true)', [name]);
+  } catch (cause) {
+    const { code, message } = cause as { code?: string; message: string };
+    if (code === '42501') {
+      throw new BackupError('SOURCE_PRIVILEGE', `the role may not make a replication slot: ${message}`, {
+        cause,
+        hint: 'Give the role the attribute: ALTER ROLE … REPLICATION.',
+      });
+    }
+    throw new BackupError('SOURCE_FAILED', `the replication slot ${name} could not be made: ${message}`, {
+      cause,
+      hint: 'The server needs wal_level = replica, and max_replication_slots and max_wal_senders with one left for us (each needs a restart).',
+    });
+  }
+}
+
+/**
+ * First the clock, then the WAL: what was committed before that time lies before that place. With `heartbeat` a transaction that changes
+ * nothing is committed in between: on an idle source, too, there is then a commit after that time, at which a recovery to it can end.
+ * A standby takes none; its clock and the place it has replayed are read.
+ */
+export async function sampleWal(client: Pick<pg.Client, 'query'>, heartbeat: boolean): Promise<WalSample> {
+  const { rows: clock } = await client.query<{ time: string; standby: boolean }>(
+    `SELECT pg_catalog.to_char(pg_catalog.clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS time,
+            pg_catalog.pg_is_in_recovery() AS standby`,
+  );
+  const { time, standby } = clock[0]!;
+  if (heartbeat && !standby) await client.query('SELECT pg_catalog.txid_current()');
+  const { rows } = await client.query<{ lsn: string | null }>(
+    `SELECT pg_catalog.${standby ? 'pg_last_wal_replay_lsn' : 'pg_current_wal_insert_lsn'}()::text AS lsn`,
+  );
+  const lsn = rows[0]?.lsn;
+  if (lsn === undefined || lsn === null)
+    throw new BackupError('SOURCE_FAILED', 'the standby has replayed no WAL yet', { retryable: true });
+  return { time, lsn };
+}
+
+/** Ends the current segment of WAL, so that it is archived; a role that may not, and a standby, let it fill by itself. */
+export async function requestSegmentSwitch(client: Pick<pg.Client, 'query'>): Promise<void> {
+  const { rows } = await client.query<{ may: boolean }>(
+    `SELECT NOT pg_catalog.pg_is_in_recovery()
+        AND pg_catalog.has_function_privilege('pg_catalog.pg_switch_wal()', 'EXECUTE') AS may`,
+  );
+  if (rows[0]?.may === true) await client.query('SELECT pg_catalog.pg_switch_wal()');
+}
+
+/** `16MB` → bytes. */
+function bytesOf(setting: string): number {
+  const match = /^(\d+)(kB|MB|GB)$/.exec(setting);
+  if (!match) throw new BackupError('SOURCE_FAILED', `the server's wal_segment_size is not understood: ${setting}`);
+  return Number(match[1]) * { kB: 2 ** 10, MB: 2 ** 20, GB: 2 ** 30 }[match[2] as 'kB' | 'MB' | 'GB'];
+}

@@ -1,0 +1,190 @@
+import { createHash } from 'node:crypto';
+import { readdir, readFile } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { readObject } from '../catalog/catalog.ts';
+import { parseLsn } from '../catalog/lsn.ts';
+import { parseHistory, type TimelineSwitch } from '../catalog/timeline-history.ts';
+import { parseWalMeta, type WalMoment } from '../catalog/wal-meta.ts';
+import { parseWalFile, parseWalKey, segmentOf, WAL_META, walFolder } from '../catalog/wal-names.ts';
+import type { CodecName } from '../codec/codec.ts';
+import { decompressFrame } from '../codec/frame.ts';
+import { BackupError, toBackupError } from '../errors.ts';
+import type { Storage } from '../storage/storage.ts';
+import { LAST_MOMENT } from './wal-archive.ts';
+import { recoverable, type BaseFacts, type Recoverable, type StoredWal } from './recoverable.ts';
+
+/** One copy of a file of WAL: on a target, or still where it is received. */
+type WalCopy = StoredWalCopy | ReceivedWal;
+
+interface ReceivedWal {
+  readonly path: string;
+  readonly bytes: number;
+}
+
+interface StoredWalCopy {
+  readonly target: Storage;
+  readonly key: string;
+  readonly codec: CodecName;
+  readonly bytes: number;
+}
+
+export interface WalPlaces {
+  readonly targets: readonly Storage[];
+  /** The receiver's folder, where it is on this machine: what has just come in is nowhere else yet. */
+  readonly incoming?: string;
+}
+
+/** All stored WAL of one source, of all targets together. */
+export interface WalInventory {
+  readonly segmentBytes: number;
+  /** Copies of each file, by PostgreSQL's name of it. */
+  readonly copies: ReadonlyMap<string, readonly WalCopy[]>;
+  readonly histories: ReadonlyMap<number, readonly TimelineSwitch[]>;
+}
+
+/** How many of the newest segments of a window are asked for the source's clock: an idle hour may have left none in the last. */
+const ASKED = 3;
+const PARTIAL = '.partial';
+
+/** Reads names only, and the few files of timelines. Throws when a target cannot be listed. */
+export async function readWal(
+  { targets, incoming }: WalPlaces,
+  source: string,
+  segmentBytes: number,
+  signal?: AbortSignal,
+): Promise<WalInventory> {
+  const copies = new Map<string, WalCopy[]>();
+  for (const target of targets) {
+    const sizes = new Map<string, number>();
+    for await (const { key, size } of target.list(walFolder(source), signal)) sizes.set(key, size);
+    for (const [key, bytes] of sizes) {
+      const parsed = parseWalKey(key);
+      if (!parsed || !parseWalFile(parsed.file, segmentBytes) || !sizes.has(key + WAL_META)) continue;
+      const copy = { target, key, codec: parsed.codec, bytes };
+      copies.set(parsed.file, [...(copies.get(parsed.file) ?? []), copy]);
+    }
+  }
+  for (const copy of incoming === undefined ? [] : await received(incoming, segmentBytes)) {
+    const file = basename(copy.path);
+    copies.set(file, [...(copies.get(file) ?? []), copy]);
+  }
+  const histories = new Map<number, TimelineSwitch[]>();
+  for (const file of copies.keys()) {
+    const parsed = parseWalFile(file, segmentBytes);
+    if (parsed?.kind !== 'history') continue;
+    const bytes = await fetchWal({ copies, histories, segmentBytes }, file, signal);
+    histories.set(parsed.timeline, parseHistory(Buffer.from(bytes).toString('utf8')));
+  }
+  return { segmentBytes, copies, histories };
+}
+
+/** What can be recovered from these backups and this WAL; reads the metas of the last segments, for their times. */
+export async function recoverableFrom(
+  bases: readonly BaseFacts[],
+  inventory: WalInventory,
+  options: { readonly timeline?: number; readonly signal?: AbortSignal } = {},
+): Promise<Recoverable> {
+  const segments = new Set<string>();
+  const open = new Set<string>();
+  for (const file of inventory.copies.keys()) {
+    const kind = parseWalFile(file, inventory.segmentBytes)?.kind;
+    if (kind === 'segment') segments.add(file);
+    if (kind === 'partial') open.add(file.slice(0, -PARTIAL.length));
+  }
+  const known = new Map<string, readonly WalMoment[]>();
+  const wal: StoredWal = {
+    ...{ segmentBytes: inventory.segmentBytes, segments, open, histories: inventory.histories },
+    momentsOf: (segment) => known.get(segment) ?? [],
+  };
+  const draft = recoverable(bases, wal, options.timeline);
+  for (const name of new Set(draft.windows.flatMap((window) => window.segments.slice(-ASKED)))) {
+    known.set(name, await momentsOf(inventory, segments.has(name) ? name : name + PARTIAL, options.signal));
+  }
+  return recoverable(bases, wal, options.timeline);
+}
+
+/** Raw bytes of a file of WAL, whole and checked, from the first target that has it so. */
+export async function fetchWal(inventory: WalInventory, file: string, signal?: AbortSignal): Promise<Uint8Array> {
+  const copies = inventory.copies.get(file) ?? [];
+  let failure: BackupError | undefined;
+  for (const copy of copies) {
+    try {
+      return await fetchCopy(copy, file, signal);
+    } catch (error) {
+      signal?.throwIfAborted();
+      failure ??= toBackupError(error);
+    }
+  }
+  throw (
+    failure ??
+    new BackupError('STORAGE_MISSING', `the file of WAL ${file} is stored nowhere`, {
+      hint: 'Recovery ends before it. `backup-manager list-backups --recoverable` shows what can be recovered.',
+    })
+  );
+}
+
+/** Copies on targets; for whoever removes them. */
+export function storedCopies({ copies }: WalInventory, file: string): StoredWalCopy[] {
+  return (copies.get(file) ?? []).filter((copy) => 'target' in copy);
+}
+
+async function received(folder: string, segmentBytes: number): Promise<ReceivedWal[]> {
+  const names = await readdir(folder).catch((error: unknown) => {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+    throw error;
+  });
+  return names.flatMap((name) => (parseWalFile(name, segmentBytes) ? [{ path: join(folder, name), bytes: segmentBytes }] : []));
+}
+
+async function fetchCopy(copy: WalCopy, file: string, signal?: AbortSignal): Promise<Uint8Array> {
+  if ('path' in copy) return await readFile(copy.path, { signal });
+  const { target, key, codec } = copy;
+  const meta = parseWalMeta(await readObject(target, key + WAL_META, signal), target.location(key + WAL_META));
+  const stored = await readObject(target, key, signal);
+  const damaged = (problem: string, cause?: unknown): BackupError =>
+    new BackupError('BACKUP_DAMAGED', `the file of WAL ${target.location(key)} is damaged: ${problem}`, {
+      cause,
+      hint: 'Another target may have a whole copy. Without one, what was committed after it cannot be recovered.',
+    });
+  // The open segment is replaced while it is read: its own checksum, which decompression compares, has to do.
+  const isFinished = !file.endsWith(PARTIAL);
+  if (isFinished && sha256(stored) !== meta.sha256) throw damaged('its bytes are not those that were stored');
+  let raw: Uint8Array;
+  try {
+    raw = await decompressFrame(codec, stored, meta.rawBytes);
+  } catch (error) {
+    throw damaged((error as Error).message, error);
+  }
+  if (isFinished && sha256(raw) !== meta.rawSha256) throw damaged('its content is not what was stored');
+  return raw;
+}
+
+async function momentsOf(inventory: WalInventory, file: string, signal?: AbortSignal): Promise<readonly WalMoment[]> {
+  for (const copy of inventory.copies.get(file) ?? []) {
+    try {
+      const moments =
+        'path' in copy ? await receivedMoments(copy.path, inventory.segmentBytes) : await storedMoments(copy, signal);
+      if (moments.length > 0) return moments;
+    } catch {
+      // Another target may say it; without any, the segment just has no known times.
+      signal?.throwIfAborted();
+    }
+  }
+  return [];
+}
+
+async function storedMoments({ target, key }: StoredWalCopy, signal?: AbortSignal): Promise<readonly WalMoment[]> {
+  return parseWalMeta(await readObject(target, key + WAL_META, signal), target.location(key + WAL_META)).moments;
+}
+
+/** The last moment that the receiver's daemon noted, if it lies in this file. */
+async function receivedMoments(path: string, segmentBytes: number): Promise<readonly WalMoment[]> {
+  const moment = JSON.parse(await readFile(join(dirname(path), LAST_MOMENT), 'utf8')) as WalMoment;
+  const file = parseWalFile(basename(path), segmentBytes);
+  if (file === undefined || file.kind === 'history') return [];
+  return segmentOf(parseLsn(moment.lsn), segmentBytes) === file.number ? [moment] : [];
+}
+
+function sha256(bytes: Uint8Array): string {
+  return createHash('sha256').update(bytes).digest('hex');
+}

@@ -1,0 +1,62 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { toBackupError, type BackupError } from '../errors.ts';
+import { libpqEnvironment, type ConnectionOptions } from '../postgres/connection.ts';
+import { runProgram } from '../postgres/run-program.ts';
+
+export interface ReceiverOptions {
+  /** Path of `pg_receivewal`. */
+  readonly program: string;
+  readonly connection: ConnectionOptions;
+  readonly slot: string;
+  /** Where files of WAL are written; it must exist. */
+  readonly folder: string;
+  /** Called before each start; whatever it throws counts as a start that failed. */
+  readonly prepare: () => Promise<void>;
+  /** The server does not have the WAL any more that comes next: what is in the folder must leave it, and it starts anew behind the gap. */
+  readonly onGone: (error: BackupError) => Promise<void>;
+  /** It ended, and starts again after `pauseMs`. */
+  readonly onEnd: (error: BackupError, pauseMs: number) => void;
+  readonly signal: AbortSignal;
+}
+
+/** A connection that is silent for so long is given up: a network that lost its other end tells nobody. */
+const SILENCE_SECONDS = 30;
+const KEEPALIVE =
+  `keepalives_idle=10 keepalives_interval=5 keepalives_count=4 tcp_user_timeout=${String(SILENCE_SECONDS * 1000)}` as const;
+const FIRST_PAUSE_MS = 500;
+const LONGEST_PAUSE_MS = 30_000;
+/** `unexpected termination of replication stream: ERROR:  requested WAL segment … has already been removed`; the server's part in any language. */
+const GONE = /replication[\s\S]*\b[0-9A-F]{24}\b/;
+/** One that ran for so long was well: the next pause is short again. */
+const WELL_MS = 60_000;
+
+/**
+ * Receives WAL until the signal: PostgreSQL's `pg_receivewal` as a child, started again whenever it ends. It makes every byte durable
+ * before it tells the server so, and goes on where its folder ends.
+ */
+export async function receiveWal(options: ReceiverOptions): Promise<void> {
+  const { program, connection, slot, folder, prepare, onGone, onEnd, signal } = options;
+  for (let pauseMs = FIRST_PAUSE_MS; !signal.aborted;) {
+    const well = AbortSignal.timeout(WELL_MS);
+    try {
+      await prepare();
+      await runProgram(program, ['-D', folder, '-S', slot, '--synchronous', '--no-loop', '-w', '-d', KEEPALIVE], {
+        env: libpqEnvironment(connection),
+        signal,
+      });
+    } catch (error) {
+      if (isAborted(signal)) return;
+      if (well.aborted) pauseMs = FIRST_PAUSE_MS;
+      const failure = toBackupError(error);
+      onEnd(failure, pauseMs);
+      if (GONE.test(failure.message)) await onGone(failure);
+    }
+    await sleep(pauseMs, undefined, { signal }).catch(() => undefined);
+    pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS);
+  }
+}
+
+/** Asked anew after each wait. */
+function isAborted({ aborted }: AbortSignal): boolean {
+  return aborted;
+}
