@@ -81,12 +81,22 @@ type Query = (sql: string) => Promise<Record<string, string>[]>;
 
 /** Event triggers of the restored database are not asked whether there may be a table more. */
 async function quietly<T>(connection: ConnectionOptions, use: (query: Query) => Promise<T>): Promise<T> {
-  return await withClient(connection, (client) => use(async (sql) => (await client.query<Record<string, string>>(sql)).rows), {
-    sessionSettings: {
-      session_replication_role: 'replica',
-      default_transaction_read_only: 'off',
-      statement_timeout: '0',
-      search_path: 'pg_catalog',
+  return await withClient(
+    connection,
+    async (client) => {
+      // PostgreSQL 17 and later know it.
+      await client.query(
+        `SELECT set_config('transaction_timeout', '0', false) WHERE current_setting('server_version_num')::int >= 170000`,
+      );
+      return await use(async (sql) => (await client.query<Record<string, string>>(sql)).rows);
     },
-  });
+    {
+      sessionSettings: {
+        session_replication_role: 'replica',
+        default_transaction_read_only: 'off',
+        statement_timeout: '0',
+        search_path: 'pg_catalog',
+      },
+    },
+  );
 }

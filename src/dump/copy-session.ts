@@ -21,10 +21,24 @@ const COPY_SETTINGS = {
   client_encoding: 'UTF8',
 };
 
-/** A connection that sees rows as every dump has them. The caller ends it. */
-export async function openCopySession(connection: ConnectionOptions, serverVersion: number, name: string): Promise<Client> {
-  const sessionSettings = { ...COPY_SETTINGS, ...(serverVersion >= 170000 ? { transaction_timeout: '0' } : {}) };
-  return await connect(connection, { applicationName: `db-backup ${name}`, sessionSettings });
+/** A connection that sees rows as every dump has them, on a server of that version or of one to be asked for. The caller ends it. */
+export async function openCopySession(
+  connection: ConnectionOptions,
+  serverVersion: number | undefined,
+  name: string,
+): Promise<Client> {
+  const sessionSettings = { ...COPY_SETTINGS, ...((serverVersion ?? 0) >= 170000 ? { transaction_timeout: '0' } : {}) };
+  const client = await connect(connection, { applicationName: `db-backup ${name}`, sessionSettings });
+  if (serverVersion !== undefined) return client;
+  try {
+    await client.query(
+      `SELECT set_config('transaction_timeout', '0', false) WHERE current_setting('server_version_num')::int >= 170000`,
+    );
+    return client;
+  } catch (error) {
+    await client.end().catch(() => undefined);
+    throw error;
+  }
 }
 
 /** Enters the snapshot that another session has exported. */

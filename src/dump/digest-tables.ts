@@ -36,7 +36,7 @@ function workerFile(): URL {
 export async function digestTables(options: DigestOptions): Promise<readonly TableDigest[]> {
   const { connection, tables, signal } = options;
   signal.throwIfAborted();
-  const client = await openCopySession(connection, 0, 'digest');
+  const client = await openCopySession(connection, undefined, 'digest');
   try {
     const { versionNumber: serverVersion } = await readServerFacts(client);
     await client.query('BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY');

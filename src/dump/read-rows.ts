@@ -16,7 +16,7 @@ export interface ReadRowsOptions {
 export async function readTableRows(options: ReadRowsOptions, take: (row: Buffer) => void): Promise<void> {
   const { connection, tables, encoding, signal } = options;
   signal.throwIfAborted();
-  const client = await openCopySession(connection, 0, 'drill');
+  const client = await openCopySession(connection, undefined, 'drill');
   const hangUp = (): void => void client.connection.stream.destroy();
   signal.addEventListener('abort', hangUp, { once: true });
   try {

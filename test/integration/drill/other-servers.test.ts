@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { PHASES } from '../../../src/drill/verdict.ts';
+import { digestTables } from '../../../src/dump/digest-tables.ts';
 import { connect, withClient } from '../../../src/postgres/connection.ts';
 import { findingsOf, makeDrillGround, verdictsOf, type DrillGround } from '../../support/drill-ground.ts';
 import { startTestServer, type TestServer } from '../../support/dump-to-file.ts';
@@ -105,6 +106,36 @@ describe('A drill of a backup that needs what this machine lacks', () => {
     expect(versions).toEqual([{ extversion: '1.7' }, { extversion: '1.7' }]);
     expect(drill.summary.restores[1]!.command).toMatch(/^gunzip -c .* \| sed '.*VERSION .*1\.7.* \| .*psql -X/s);
   });
+});
+
+test('Tables are compared for longer than their database lets a transaction last', async () => {
+  await source.sql('shop', `ALTER DATABASE shop SET transaction_timeout = '1s'`);
+  const connection = source.database('shop');
+  const blocker = await connect(connection, { sessionSettings: { transaction_timeout: '0' } });
+  try {
+    await blocker.query('BEGIN');
+    await blocker.query('LOCK TABLE danes');
+    const tables = [{ schema: 'public', name: 'danes', columns: ['name'] }];
+    const digests = digestTables({ connection, tables, workers: 1, signal: new AbortController().signal });
+    // The session that holds the snapshot waits for the table, in its transaction.
+    const holders = `SELECT pid, now() - xact_start > '1500 ms' AS old FROM pg_stat_activity
+                      WHERE application_name = 'db-backup digest' AND wait_event_type = 'Lock'`;
+    let [holder] = await source.sql('postgres', holders);
+    while (!holder) [holder] = await source.sql('postgres', holders);
+    const { pid } = holder;
+    while (holder && holder['old'] !== true) {
+      [holder] = await source.sql(
+        'postgres',
+        `SELECT pid, now() - xact_start > '1500 ms' AS old FROM pg_stat_activity WHERE pid = ${String(pid)}`,
+      );
+    }
+    await blocker.query('ROLLBACK');
+    expect(await digests).toMatchObject([{ name: 'danes', found: { rows: 2 } }]);
+    expect(holder).toEqual({ pid, old: true });
+  } finally {
+    await blocker.end();
+    await source.sql('postgres', 'ALTER DATABASE shop RESET transaction_timeout');
+  }
 });
 
 describe('A drill on a server that the user names', () => {
