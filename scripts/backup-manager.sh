@@ -50,6 +50,12 @@ find_compose() {
   else
     fail 50 'neither "docker compose" nor "docker-compose" is here; install Docker with its compose plugin'
   fi
+  case $($COMPOSE version --short 2> /dev/null) in
+    1.* | v1.*) fail 50 "$COMPOSE is of version 1, which cannot read docker-compose.backup.yml; install version 2.24 or newer" ;;
+  esac
+  # A profile on the command line would push aside those that are set.
+  profiles=${COMPOSE_PROFILES:-$(sed -n 's/^COMPOSE_PROFILES=//p' .env 2> /dev/null | tr -d "\"'")}
+  export COMPOSE_PROFILES="backup${profiles:+,$profiles}"
   if [ -n "${COMPOSE_FILE:-}" ] || grep -qs '^COMPOSE_FILE=' .env; then return; fi
   for file in compose.yaml compose.yml docker-compose.yaml docker-compose.yml; do
     if [ -e "$file" ]; then
@@ -65,7 +71,7 @@ find_compose() {
 }
 
 compose() {
-  $COMPOSE --profile backup "$@"
+  $COMPOSE "$@"
 }
 
 is_up() {

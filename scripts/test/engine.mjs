@@ -10,6 +10,9 @@ const IMAGES = `${REPOSITORY}test/support/docker-images.sh`;
 const IMAGE = 'db-backup:test';
 const SERVERS = ['postgres:15', 'postgres:17', 'postgres:18'];
 
+/** What containers of our own engine call this machine's loopback. */
+const MACHINE = '10.0.2.2';
+
 /** Another run may have the engine of this folder; it is waited for. */
 const START_MS = 15 * 60_000;
 
@@ -38,7 +41,8 @@ export async function startEngine() {
     throw new Error(`the Docker engine did not start: ${Buffer.concat(said)}`);
   }
   const lines = run('bash', [ENGINE, 'environment']).output.split('\n');
-  return withImages(Object.fromEntries(lines.map((line) => line.match(/^(\w+)=(.*)$/).slice(1))), stop);
+  const env = Object.fromEntries(lines.map((line) => line.match(/^(\w+)=(.*)$/).slice(1)));
+  return withImages({ ...env, DB_BACKUP_TEST_HOST: MACHINE }, stop);
 }
 
 async function withImages(env, stop) {

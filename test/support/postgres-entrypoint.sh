@@ -3,6 +3,7 @@
 # and the scripts of /docker-entrypoint-initdb.d, before the server listens.
 set -euo pipefail
 
+[ "$1" = postgres ] || exec "$@"
 if [ "$(id -u)" = 0 ]; then
   install -d -o postgres -g postgres -m 700 "$PGDATA"
   exec setpriv --reuid=postgres --regid=postgres --init-groups "$0" "$@"
