@@ -14,7 +14,7 @@ import { requireNode, runScript } from './setup/node.mjs';
 import { buildKernel } from './setup/kernel.mjs';
 import { installPackages } from './setup/packages.mjs';
 import { installPostgresql } from './setup/postgresql.mjs';
-import { DOCKER_ENGINE, installExtra, PEERS, POOLER, POSTGRESQL_VERSIONS, S3_SERVER } from './setup/extras.mjs';
+import { DOCKER_ENGINE, installExtra, PEERS, POOLER, POSTGRESQL_VERSIONS, S3_SERVER, SHELLCHECK } from './setup/extras.mjs';
 import { fail, SetupError } from './setup/report.mjs';
 
 const MODES = ['packages', 'demo', 'bench', 'test', 'ci', 'kernel'];
@@ -39,6 +39,7 @@ try {
     installExtra(POSTGRESQL_VERSIONS, skipping('tests on those versions'));
     installExtra(S3_SERVER, skipping('tests against a real S3 server'));
     installExtra(DOCKER_ENGINE, skipping('tests in containers'));
+    installExtra(SHELLCHECK, skipping('checks of shell scripts'));
     installExtra(POOLER, skipping('tests behind a pooler'));
   }
 } catch (error) {

@@ -45,6 +45,12 @@ export const POOLER = {
   install: () => installSystemPackages(['pgbouncer']),
 };
 
+export const SHELLCHECK = {
+  what: 'shellcheck',
+  isThere: () => which('shellcheck') !== undefined,
+  install: () => installSystemPackages(['shellcheck']),
+};
+
 /** What the bench compares with, beside PostgreSQL's own programs. Packages have the same names. */
 export const PEERS = ['gzip', 'zstd', 'pigz', 'pgbackrest'].map((name) => ({
   what: name,
