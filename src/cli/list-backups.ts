@@ -1,17 +1,34 @@
 import type { Backup, BackupCopy } from '../catalog/backup.ts';
-import { listBackups, type Listing } from '../catalog/catalog.ts';
+import type { Listing } from '../catalog/catalog.ts';
+import { BackupError } from '../errors.ts';
 import type { CommandContext } from './command.ts';
 import { errorBlock } from './error-block.ts';
+import { filterBackups, type BackupFilter } from './filter-backups.ts';
+import { listOfAll } from './list-all.ts';
 import { bytesText, countText, timeText } from '../quantities.ts';
 import { tableLines } from './table.ts';
 
-/** Every backup on every target. A target that cannot be listed makes the listing partial: it is named, and the exit status is its own. */
-export async function listAll({ parts, signal, print, note }: CommandContext): Promise<number> {
-  const listing = await listBackups(parts.targets, { allowUnreachable: true, signal });
-  print(listingValue(listing), listingLines(listing));
-  for (const { target, error } of listing.unreachable)
-    note(errorBlock(error, { title: `Warning: ${target} could not be listed` }));
-  return listing.unreachable[0]?.error.exitStatus ?? 0;
+/** The backups on all targets that fit. A target that cannot be listed makes the listing partial: it is named, and the exit status is its own. */
+export async function listAll({ chosen, signal, print, note }: CommandContext, filter: BackupFilter = {}): Promise<number> {
+  checkTarget(chosen, filter.target);
+  const { backups, unreachable } = await listOfAll(chosen, signal);
+  const listing = { unreachable, backups: filterBackups(backups, filter) };
+  const hidden = backups.length - listing.backups.length;
+  print(listingValue(listing), [
+    ...(listing.backups.length === 0 && hidden > 0 ? [] : listingLines(listing)),
+    ...(hidden > 0 ? [`${countText(hidden)} more that the filter leaves out.`] : []),
+  ]);
+  for (const { target, error } of unreachable) note(errorBlock(error, { title: `Warning: ${target} could not be listed` }));
+  return unreachable[0]?.error.exitStatus ?? 0;
+}
+
+/** A slip in the name would show as "no backups". */
+function checkTarget(chosen: CommandContext['chosen'], target: string | undefined): void {
+  const names = [...new Set(chosen.flatMap(({ targets }) => targets.map(({ name }) => name)))];
+  if (target === undefined || names.includes(target)) return;
+  throw new BackupError('USAGE', `there is no target ${JSON.stringify(target)}`, {
+    hint: `The targets are: ${names.join(', ')}.`,
+  });
 }
 
 export function listingValue({ backups, unreachable }: Listing) {

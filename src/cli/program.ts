@@ -1,17 +1,20 @@
-import { Argument, Command, InvalidArgumentError } from 'commander';
+import { Argument, Command, Option } from 'commander';
 import { cleanup } from './cleanup.ts';
 import { runCommand, withCommonOptions, type CommandLine, type CommonOptions, type RunCommand } from './command.ts';
 import { completionScript, SHELLS, type Shell } from './completion.ts';
+import { configCheck, configShow } from './config.ts';
 import { createBackup } from './create-backup.ts';
 import type { DrillRequest } from '../jobs/drill-parts.ts';
 import { evidenceKeygen } from './evidence-keygen.ts';
 import { evidenceVerify, type EvidenceFlags } from './evidence-verify.ts';
+import { STATES, type BackupFilter } from './filter-backups.ts';
 import { health } from './health.ts';
 import { healthcheck } from './healthcheck.ts';
 import { listRecoverable } from './list-recoverable.ts';
 import { listAll } from './list-backups.ts';
 import { LOG_JOBS, logs, type LogFlags } from './logs.ts';
 import { monthlyDrill } from './monthly-drill.ts';
+import { collect, positiveInteger, positiveNumber, timeFrom, timeTo, wholeNumber } from './option-values.ts';
 import { physicalBackup } from './physical-backup.ts';
 import { pin, unpin } from './pin.ts';
 import { recoverTo, type RecoverFlags } from './recover.ts';
@@ -64,15 +67,20 @@ export function createProgram(line: CommandLine, version: string, setStatus: (st
 
   add('list-backups', 'List every backup on every target, and where each is whole.', [
     'list-backups',
-    'list-backups --json',
+    'list-backups --source shop --state good --since 2026-01-01 --limit 10',
+    'list-backups --target s3 --json',
     'list-backups --recoverable                  # physical backups, and the instants that can be recovered',
   ])
     .option('--recoverable', 'show to which instants can be recovered, and why not to more')
-    .option('--target <name>', 'with --recoverable: from this target alone')
-    .action((options: CommonOptions & { recoverable?: boolean; target?: string }) =>
-      run(options, false, (context) =>
-        options.recoverable === true ? listRecoverable(context, options.target) : listAll(context),
-      ),
+    .addOption(new Option('--state <state>', 'only those in this state; `good`: complete or incomplete').choices(STATES))
+    .option('--since <time>', 'only those begun since then', timeFrom)
+    .option('--until <time>', 'only those begun until then (a day: to its end)', timeTo)
+    .option('--target <name>', 'only those that this target holds whole')
+    .option('--limit <count>', 'at most so many, the newest', wholeNumber)
+    .action((options: CommonOptions & BackupFilter & { recoverable?: boolean }) =>
+      options.recoverable === true
+        ? run(options, false, (context) => listRecoverable(context, options.target))
+        : runEvery(options, false, (context) => listAll(context, options)),
     );
 
   add('verify', 'Re-read every byte of a backup and check it against its manifest and itself.', [
@@ -177,7 +185,7 @@ export function createProgram(line: CommandLine, version: string, setStatus: (st
   add('status', 'Show whether backups can be made and restored: source, targets, newest backup, last and next run.', [
     'status',
     'status --json',
-  ]).action((options: CommonOptions) => run(options, false, status));
+  ]).action((options: CommonOptions) => runEvery(options, false, status));
 
   add(
     'health',
@@ -224,6 +232,25 @@ export function createProgram(line: CommandLine, version: string, setStatus: (st
       setStatus(0);
     });
 
+  const config = program.command('config').description('What is configured, and whether it is whole: docs/configuration.md.');
+  const configOptions = ({ env, configDirectory }: CommandLine) => ({ env, configDirectory });
+  add(
+    'check',
+    'Check the configuration as the daemon does at its start. Asks no server and no target.',
+    ['config check'],
+    config,
+  ).action(({ json = false }: CommonOptions) => setStatus(configCheck(configOptions(line), line.terminal, json)));
+  add(
+    'show',
+    'Show every setting as it holds and where it comes from; secrets are masked.',
+    ['config show', 'config show --changed'],
+    config,
+  )
+    .option('--changed', 'only those that are not as they come')
+    .action(({ json = false, changed = false }: CommonOptions & { changed?: boolean }) =>
+      setStatus(configShow(configOptions(line), line.terminal, json, changed)),
+    );
+
   const evidence = program.command('evidence').description('The signed ledger of what ran and what did not: docs/evidence.md.');
   add(
     'keygen',
@@ -252,39 +279,4 @@ export function createProgram(line: CommandLine, version: string, setStatus: (st
     .action((options: CommonOptions & EvidenceFlags) => run(options, false, (context) => evidenceVerify(context, options)));
 
   return program;
-}
-
-function collect(value: string, before: readonly string[] = []): readonly string[] {
-  return [...before, value];
-}
-
-function timeFrom(text: string): Date {
-  const time = new Date(text);
-  if (Number.isNaN(time.getTime()))
-    throw new InvalidArgumentError('It must be a time, such as 2026-01-31 or 2026-01-31T02:00:00Z.');
-  return time;
-}
-
-function timeTo(text: string): Date {
-  const time = timeFrom(text);
-  const isDay = /^\d{4}-\d\d-\d\d$/.test(text);
-  return isDay ? new Date(time.getTime() + 24 * 60 * 60_000 - 1) : time;
-}
-
-function wholeNumber(text: string): number {
-  const value = Number(text);
-  if (Number.isInteger(value) && value >= 0 && text.trim() !== '') return value;
-  throw new InvalidArgumentError('It must be a whole number.');
-}
-
-function positiveNumber(text: string): number {
-  const value = Number(text);
-  if (Number.isInteger(value) && value >= 1) return value;
-  throw new InvalidArgumentError('It must be a whole number from 1 on.');
-}
-
-function positiveInteger(text: string): number {
-  const value = Number(text);
-  if (Number.isInteger(value) && value >= 1 && value <= 64) return value;
-  throw new InvalidArgumentError('It must be a whole number from 1 to 64.');
 }

@@ -1,32 +1,26 @@
-import { isGood, type Backup, type BackupState } from '../catalog/backup.ts';
-import { listBackups, type Listing } from '../catalog/catalog.ts';
-import { BackupError, toBackupError, type ErrorCode } from '../errors.ts';
+import { isGood, type Backup } from '../catalog/backup.ts';
+import type { Listing } from '../catalog/catalog.ts';
+import { BackupError, toBackupError } from '../errors.ts';
 import type { Job } from '../jobs/job.ts';
 import { withClient } from '../postgres/connection.ts';
 import { readServerFacts } from '../postgres/server-facts.ts';
 import { errorReport, type ErrorReport } from '../report/backup-report.ts';
 import { lastBackupReport, type FoundReport } from '../report/last-report.ts';
+import type { SourceStatus } from '../report/source-status.ts';
 import { createScheduler, longestGap } from '../scheduler.ts';
+import { overview, standingOf } from '../jobs/overview.ts';
+import { badBackups } from './bad-backups.ts';
 import type { CommandContext } from './command.ts';
 import { evidenceState, evidenceText } from './evidence-state.ts';
 import { backupValue } from './list-backups.ts';
 import { undeliveredLine } from './notify.ts';
-import { ageText, bytesText, timeText } from '../quantities.ts';
+import { statusOfAll } from './status-all.ts';
+import { ageText, bytesText, durationText, timeText } from '../quantities.ts';
 import { factLines } from './table.ts';
 
-/** States that are a problem, with the code that they end with. `incomplete` is told by the run that made it. */
-const BAD_STATES: Partial<Record<BackupState, ErrorCode>> = {
-  damaged: 'BACKUP_DAMAGED',
-  unindexed: 'BACKUP_DAMAGED',
-  'newer-format': 'BACKUP_FORMAT',
-  unknown: 'STORAGE_UNAVAILABLE',
-};
 /** How late a backup may be: the time that a run takes, and its attempts. */
 const LATE_MS = 2 * 60 * 60_000;
-/** How many labels a problem lists. */
-const LISTED = 3;
-
-interface Health {
+interface Asked {
   readonly name: string;
   readonly says: string;
   readonly error?: ErrorReport;
@@ -35,12 +29,13 @@ interface Health {
 /** Whether backups can be made and restored, now: source, targets, newest backup, last run, next run. */
 export async function status(context: CommandContext): Promise<number> {
   const { parts, config, signal, clock, print } = context;
+  if (context.chosen.length > 1) return await statusOfAll(context);
   const problems: BackupError[] = [];
-  const source = config.source.named ? [await health(config.source.name, () => askServer(context), problems)] : [];
-  const targets: Health[] = [];
+  const source = config.source.named ? [await ask(config.source.name, () => askServer(context), problems)] : [];
+  const targets: Asked[] = [];
   for (const target of parts.targets) {
     targets.push(
-      await health(
+      await ask(
         target.name,
         async () => {
           await target.probe(signal);
@@ -51,7 +46,8 @@ export async function status(context: CommandContext): Promise<number> {
     );
   }
   const [next] = nextRuns(context);
-  const listing = await listBackups(parts.targets, { allowUnreachable: true, signal });
+  const seen = await overview(parts.status, clock.now(), signal);
+  const { listing } = seen;
   const ofSource = listing.backups.filter((backup) => !config.source.named || backup.source === config.source.name);
   const newest = ofSource.find(isGood);
   for (const { target, error } of listing.unreachable) {
@@ -67,6 +63,10 @@ export async function status(context: CommandContext): Promise<number> {
   const evidence = await evidenceState(context, problems);
 
   const now = clock.now();
+  const standing = standingOf(seen, parts.status.objectives, undefined);
+  const noted = await (parts.status.board?.read() ?? Promise.resolve(undefined)).catch(() => undefined);
+  const health = noted?.sources[config.source.name]?.health;
+  const later = [...parts.status.nextRuns(now)].flatMap(([job, at]) => (at ? [{ job, next: at }] : []));
   print(
     {
       healthy: problems.length === 0,
@@ -85,6 +85,11 @@ export async function status(context: CommandContext): Promise<number> {
         },
       }),
       next,
+      nextRuns: later,
+      ...(standing.newestProven && { newestProven: standing.newestProven }),
+      ...(standing.recoverableSince !== undefined && { recoverableSince: standing.recoverableSince }),
+      ...{ rpo: standing.rpo, rto: standing.rto },
+      ...(health && { health }),
       evidence,
       problems: problems.map(({ message }) => message),
     },
@@ -100,18 +105,45 @@ export async function status(context: CommandContext): Promise<number> {
             ? `${newest.label}, ${ageText(newest.started, now)} old, ${bytesText(newest.bytes ?? 0)}, ${newest.state}`
             : 'none',
         ],
+        ['newest proven', provenText(standing, now)],
+        [
+          'recoverable',
+          standing.recoverableSince === undefined ? 'no' : `since ${timeText(new Date(standing.recoverableSince))}`,
+        ],
+        ['RPO', targetText(standing.rpo)],
+        ['RTO', targetText(standing.rto)],
         ['last run', run ? `${run.report.outcome}, ${timeText(new Date(run.report.startedAt))}, ${run.location}` : 'none'],
         ['evidence', evidenceText(evidence)],
-        ['next run', next?.next ? `${timeText(next.next)} (${next.schedule}, ${next.timeZone}), if the daemon runs` : 'never'],
+        ...later.map(({ job, next: at }) => [`next ${job}`, `${timeText(at)}, if the daemon runs`] as const),
+        ['health', healthText(health)],
       ]),
     ],
   );
   return problems[0]?.exitStatus ?? 0;
 }
 
-async function health(name: string, ask: () => Promise<string>, problems: BackupError[]): Promise<Health> {
+function provenText({ newestProven }: Pick<SourceStatus, 'newestProven'>, now: Date): string {
+  if (!newestProven) return 'none: no drill has proven that a backup restores (`backup-manager monthly-drill`)';
+  return `${newestProven.label}, ${ageText(new Date(newestProven.provenAt), now)} ago`;
+}
+
+function targetText({ targetMinutes, minutes }: SourceStatus['rto']): string {
+  const target = `target ${durationText(targetMinutes * 60_000)}`;
+  if (minutes === undefined) return `not known, ${target}`;
+  return `${durationText(minutes * 60_000)}, ${target}${minutes > targetMinutes ? ': MISSED' : ''}`;
+}
+
+/** What the last check warned of; what failed in it may have been mended since. */
+function healthText(health: SourceStatus['health']): string {
+  if (!health) return 'not looked at yet (`backup-manager health`)';
+  const bad = health.checks.filter(({ verdict }) => verdict !== 'ok');
+  const names = bad.map(({ check, object, verdict }) => `${[check, object].filter(Boolean).join(' ')} (${verdict})`);
+  return `${names.length === 0 ? 'all checks well' : names.join(', ')}, ${timeText(new Date(health.checkedAt))}`;
+}
+
+async function ask(name: string, question: () => Promise<string>, problems: BackupError[]): Promise<Asked> {
   try {
-    return { name, says: await ask() };
+    return { name, says: await question() };
   } catch (thrown) {
     const error = toBackupError(thrown);
     problems.push(error);
@@ -155,16 +187,6 @@ async function lastRun({ parts, signal }: CommandContext, problems: BackupError[
     problems.push(toBackupError(error));
     return undefined;
   }
-}
-
-/** One problem for each state that says that something of what was stored cannot be relied on. */
-export function badBackups({ backups }: Pick<Listing, 'backups'>): BackupError[] {
-  return Object.entries(BAD_STATES).flatMap(([state, code]) => {
-    const labels = backups.filter((backup) => backup.state === state).map(({ label }) => label);
-    if (labels.length === 0) return [];
-    const more = labels.length > LISTED ? ` and ${labels.length - LISTED} more` : '';
-    return [new BackupError(code, `${labels.length} ${state} (${labels.slice(0, LISTED).join(', ')}${more})`)];
-  });
 }
 
 /** Whether the newest good backup is older than it can be when every run of the schedule made one. */

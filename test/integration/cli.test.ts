@@ -75,7 +75,7 @@ describe('backup-manager', () => {
     const validate = new Ajv({ strict: false, validateFormats: false, allErrors: true }).compile(backupReportSchema);
     await json(['create-backup'], { POSTGRES_DB: 'absent' });
     const logs = await readdir(join(folder, 'backups', 'logs'));
-    const reports = logs.filter((name) => name.endsWith('.json'));
+    const reports = logs.filter((name) => name.includes('_report_'));
     const outcomes = [];
     for (const name of reports) {
       expect(name).toMatch(/^backup_report_\d{8}_\d{6}(_\d+)?\.json$/);
@@ -171,6 +171,93 @@ describe('backup-manager', () => {
     expect(value.next.next).toMatch(/T02:00:00\.000Z$/);
     const unwell = await json(['status'], { POSTGRES_DB: 'absent' });
     expect(unwell).toMatchObject({ status: 10, value: { healthy: false } });
+  });
+
+  test('shows on one screen what can be recovered, and what runs next', async () => {
+    const { status, value } = await json(['status']);
+    expect({ status, value }).toMatchObject({
+      status: 0,
+      value: { rpo: { targetMinutes: 60, minutes: expect.any(Number) }, rto: { targetMinutes: 30 } },
+    });
+    expect(Date.parse(value.recoverableSince)).toBeLessThan(Date.now());
+    expect(value.nextRuns.map(({ job }: { job: string }) => job)).toEqual([
+      'nightly-backup',
+      'weekly-cleanup',
+      'restore-drill',
+      'health-check',
+    ]);
+    const { stdout } = await backupManager(['status'], env);
+    expect(stdout.split('\n').length).toBeLessThan(25);
+    expect(stdout).toMatch(/newest proven +none.*\n +recoverable +since .*\n +RPO +\d+ min, target 60 min\n +RTO +not known/);
+  });
+
+  test('lists those that are asked for', async () => {
+    const labels = async (...args: string[]) =>
+      (await json(['list-backups', ...args])).value.backups.map(({ label: each }: { label: string }) => each);
+    const every = await labels();
+    expect(every.length).toBeGreaterThan(1);
+    expect(await labels('--limit', '1')).toEqual(every.slice(0, 1));
+    expect(await labels('--state', 'good', '--target', 'local')).toEqual(every);
+    expect(await labels('--until', '2020-01-01')).toEqual([]);
+    expect((await backupManager(['list-backups', '--state', 'damaged'], env)).stdout).toBe(
+      `${every.length} more that the filter leaves out.\n`,
+    );
+    expect(await backupManager(['list-backups', '--target', 'tape'], env)).toMatchObject({
+      ...{ status: 2, stderr: expect.stringMatching(/"tape"[^]*local/) },
+    });
+  });
+
+  test('shows the last reports of a job, newest last, and of which file log lines would come', async () => {
+    const { value } = await json(['logs', 'backup', '--reports', '2']);
+    expect(value).toMatchObject({
+      reports: [{ job: 'nightly-backup', outcome: 'success' }, { job: 'nightly-backup' }],
+      log: join(folder, 'backups', 'logs', 'daemon.log'),
+      lines: [],
+    });
+    const { stdout } = await backupManager(['logs', 'backup'], env);
+    expect(stdout).toMatch(/nightly-backup {2}failure .*\n {2}\S[^]*nightly-backup {2}success [^]*the daemon has not logged/);
+    expect(await backupManager(['logs', 'weather'], env)).toMatchObject({ status: 2, stderr: expect.stringContaining('backup') });
+  });
+
+  test('shows what is configured, and whether it is whole', async () => {
+    const secrets = { POSTGRES_PASSWORD: 'hunter2' };
+    const shown = await backupManager(['config', 'show', '--changed'], { ...env, ...secrets });
+    expect(shown).toMatchObject({
+      status: 0,
+      stdout: expect.stringMatching(/source\.password +\*\*\* +environment variable POSTGRES_PASS/),
+    });
+    expect(shown.stdout + (await json(['config', 'show'], secrets)).stderr).not.toContain('hunter2');
+    expect(await json(['config', 'check'])).toMatchObject({ status: 0, value: { valid: true, sources: ['shop'] } });
+    expect(await json(['config', 'check'], { BACKUP_CODEC: 'zip' })).toMatchObject({
+      status: 2,
+      value: { valid: false, error: { code: 'CONFIG_INVALID', message: expect.stringContaining('dump.codec') } },
+    });
+  });
+
+  test('shows several sources in one table, those to look at first, and looks at all of them', async () => {
+    const files = join(folder, 'several');
+    await mkdir(files);
+    const { POSTGRES_DB: _, ...others } = env;
+    await writeFile(
+      join(files, 'default.json'),
+      JSON.stringify({ sources: { shop: { database: 'shop' }, void: { database: 'postgres' } } }),
+    );
+    const several = { ...others, BACKUP_CONFIG_DIRECTORY: files };
+    const { status, stdout } = await backupManager(['status'], several);
+    expect(stdout).toMatch(
+      /^Attention: 1 of 2 sources are well\.\nSOURCE .*\nvoid +LOOK +none .*\nshop +well +\d+ min ago .*\nAttention: void: /,
+    );
+    expect(status).toBe(30);
+    const health = await backupManager(['health', '--json'], several);
+    expect(
+      JSON.parse(health.stdout).sources.map(({ source, state }: { source: string; state: string }) => [source, state]),
+    ).toEqual([
+      ['shop', 'warn'],
+      ['void', 'fail'],
+    ]);
+    const one = await backupManager(['status', '--source', 'shop'], several);
+    expect(one).toMatchObject({ status: 0, stdout: expect.stringContaining('All is well.') });
+    expect((await backupManager(['list-backups', '--source', 'void'], several)).stdout).toContain('the filter leaves out');
   });
 
   test('is not well when the newest backup is old or one is damaged', async () => {

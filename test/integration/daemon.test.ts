@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -166,6 +166,18 @@ describe('The daemon', () => {
     );
     const phases = run.filter(({ phase }) => phase !== undefined).map(({ phase }) => phase);
     expect(phases).toEqual(['check targets', 'sweep leftovers', 'inspect source', 'dump', 'store', 'copies']);
+    await logged(daemon, /^health check ended/);
+    const manager = (...args: string[]) => backupManager(args, { BACKUP_DIR: folder, ...sourceSettings(server.connection) });
+    expect(await manager('healthcheck', '--live')).toMatchObject({ status: 0 });
+    expect(await manager('healthcheck')).toMatchObject({ status: 0, stdout: 'healthy\n' });
+    // The same lines, for the account of the backup only.
+    const log = join(folder, 'logs', 'daemon.log');
+    expect((await stat(log)).mode & 0o777).toBe(0o600);
+    const [first] = (await readFile(log, 'utf8')).split('\n');
+    expect(JSON.parse(first!)).toEqual(daemon.lines[0]);
+    const shown = await manager('logs', 'backup', '--lines', '500');
+    expect(shown).toMatchObject({ status: 0, stdout: expect.stringMatching(/INFO nightly-backup: backup ended: success/) });
+    expect(shown.stdout).not.toContain('health-check');
     expect((await reports())[0]).toMatchObject({ outcome: 'success', slot: expect.stringMatching(/\.000Z$/) });
   });
 

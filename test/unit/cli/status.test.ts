@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import type { Backup } from '../../../src/catalog/backup.ts';
-import { badBackups, staleness } from '../../../src/cli/status.ts';
+import { badBackups } from '../../../src/cli/bad-backups.ts';
+import { staleness } from '../../../src/cli/status.ts';
 
 const HOUR = 60 * 60_000;
 const now = new Date('2026-01-05T12:00:00Z');
