@@ -1,6 +1,7 @@
 import { BackupError } from '../errors.ts';
+import { release } from './release.ts';
 
-/** A stream of chunks read in pieces of the reader's choosing. */
+/** A stream of chunks read in pieces of the reader's choosing. The chunks are used up: their memory is freed. */
 export interface ByteStream {
   /** The next `length` bytes, in a buffer of their own. Throws `BACKUP_DAMAGED` when the stream ends before. */
   take(length: number): Promise<Buffer>;
@@ -11,7 +12,16 @@ export interface ByteStream {
 
 export function openBytes(chunks: AsyncIterable<Uint8Array>): ByteStream {
   const iterator = chunks[Symbol.asyncIterator]();
-  let rest: Uint8Array = new Uint8Array();
+  let chunk: Uint8Array = new Uint8Array();
+  let rest = chunk;
+
+  async function more(): Promise<boolean> {
+    release(chunk);
+    const next = await iterator.next();
+    rest = chunk = next.done === true ? new Uint8Array() : next.value;
+    return next.done !== true;
+  }
+
   return {
     async take(length) {
       const taken = Buffer.allocUnsafeSlow(length);
@@ -22,18 +32,12 @@ export function openBytes(chunks: AsyncIterable<Uint8Array>): ByteStream {
         filled += part.length;
         rest = rest.subarray(part.length);
         if (filled === length) return taken;
-        const next = await iterator.next();
-        if (next.done)
+        if (!(await more()))
           throw new BackupError('BACKUP_DAMAGED', `the file ends ${length - filled} bytes before the end of a member`);
-        rest = next.value;
       }
     },
     async ended() {
-      while (rest.length === 0) {
-        const next = await iterator.next();
-        if (next.done) return true;
-        rest = next.value;
-      }
+      while (rest.length === 0) if (!(await more())) return true;
       return false;
     },
     async close() {

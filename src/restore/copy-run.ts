@@ -6,6 +6,7 @@ import { loadTarget } from '../catalog/member-index.ts';
 import type { Manifest, TableEntry } from '../catalog/manifest.ts';
 import { BackupError } from '../errors.ts';
 import { quoteIdentifier, quoteLiteral } from '../postgres/connection.ts';
+import { release } from './release.ts';
 import type { Run } from './runs.ts';
 
 /** Bytes of one message: the server reads a message whole before it parses the rows in it, and meanwhile we fill the next. */
@@ -33,8 +34,11 @@ export async function copyRun(client: Client, statement: string, run: Run): Prom
   const done = finished(stream);
   // Met below; a failure while nobody waits must not count as unhandled.
   done.catch(() => undefined);
+  const sent: Buffer[] = [];
   try {
     for await (const text of run.text) {
+      // A long block goes to the garbage collector piece by piece: all of it would be too much to keep until its end.
+      if (!run.long) sent.push(text);
       for (let at = 0; at < text.length; at += MESSAGE_BYTES) {
         if (!stream.write(text.subarray(at, at + MESSAGE_BYTES))) await Promise.race([once(stream, 'drain'), done]);
       }
@@ -45,6 +49,8 @@ export async function copyRun(client: Client, statement: string, run: Run): Prom
     if (error instanceof BackupError) throw error;
     throw copyFailure(statement, error);
   }
+  // The server has answered, so that the socket has let go of them.
+  for (const text of sent) release(text);
   if (stream.rowCount !== run.rows()) {
     throw new BackupError('RESTORE_FAILED', `${statement}: the server took ${stream.rowCount} rows, the dump has ${run.rows()}.`);
   }

@@ -4,6 +4,7 @@ import { BackupError } from '../errors.ts';
 import { decodeInBackground } from './decode.ts';
 import { describeMember } from './describe-member.ts';
 import type { ReadMember } from './member-reader.ts';
+import { release } from './release.ts';
 import { spreadMembers, type SpreadMembers } from './spread-members.ts';
 
 /** One whole COPY block: a member, or several that continue one another. */
@@ -37,7 +38,9 @@ export function createRunQueue(manifest: Manifest, members: AsyncIterator<ReadMe
   let stopped = false;
 
   const decode = async (member: ReadMember): Promise<Buffer> => {
-    return await decodeInBackground(manifest.codec.name, member.bytes, describeMember(manifest, member.index));
+    const raw = await decodeInBackground(manifest.codec.name, member.bytes, describeMember(manifest, member.index));
+    release(member.bytes);
+    return raw;
   };
 
   return {

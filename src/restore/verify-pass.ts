@@ -8,6 +8,7 @@ import type { Storage } from '../storage/storage.ts';
 import { openBytes } from './byte-stream.ts';
 import { decodeInBackground } from './decode.ts';
 import { describeMember } from './describe-member.ts';
+import { release } from './release.ts';
 import { createRowTally, type Tally } from './row-tally.ts';
 import { createScriptHash, readBegin, readEnd } from './script-text.ts';
 
@@ -71,7 +72,12 @@ export async function readWholeDump(
       const decoded = decodeInBackground(manifest.codec.name, member, describeMember(manifest, index)).catch(
         (error: unknown) => error as Error,
       );
-      order = order.then(async () => pass.take(index, entry, await decoded));
+      order = order.then(async () => {
+        const raw = await decoded;
+        release(member);
+        pass.take(index, entry, raw);
+        if (entry.kind === 'chunk' && !(raw instanceof Error)) release(raw);
+      });
       pending.push(order);
       if (pending.length >= AHEAD) await pending.shift();
       onBytes(bytes);

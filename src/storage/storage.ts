@@ -75,7 +75,8 @@ export interface Storage {
   /**
    * Reads an object or a range of it. Throws `STORAGE_MISSING` when there is none (on the first chunk asked for);
    * a connection that ends early throws, it never ends the iteration. A range that reaches beyond the end of the object
-   * throws `STORAGE_CORRUPT`: whoever asks for bytes knows that they should be there.
+   * throws `STORAGE_CORRUPT`: whoever asks for bytes knows that they should be there. Each chunk becomes the reader's own: nobody else
+   * looks at its memory any more, which the reader may free.
    */
   get(key: string, range?: ByteRange, signal?: AbortSignal): AsyncIterable<Uint8Array>;
 
