@@ -122,6 +122,7 @@ serve() {
   docker ps --all --quiet | while read -r container; do docker rm --force --volumes "$container" > /dev/null; done
   docker volume prune --all --force > /dev/null
   docker network prune --force > /dev/null
+  docker image prune --force > /dev/null
   echo ready
   # Ends when the process that started us closes the pipe or dies.
   cat > /dev/null
