@@ -46,7 +46,7 @@ async function bench(options: BenchOptions, command: string, signal: AbortSignal
   const result = await measureAll(options, command, signal);
   process.stdout.write(resultPage(result, `${options.gb} GB`));
   if (options.out !== undefined) {
-    const written = await writeResult(options.out, merge(await readResult(options.out, options.gb), result));
+    const written = await writeResult(options.out, merge(await readResult(options.out, options.gb), result, options.add));
     say(`written: ${written.join(', ')}`);
     if (options.out === RESULTS_FOLDER) await updateReadme();
   }

@@ -18,6 +18,8 @@ export interface BenchOptions {
   readonly folder: string;
   /** Where results are written; nowhere when absent. */
   readonly out: string | undefined;
+  /** The rounds are added to those of an earlier run. */
+  readonly add: boolean;
   readonly check: boolean;
 }
 
@@ -32,12 +34,15 @@ Run it on an otherwise idle machine.
   --tools LIST     tools by id, as they are in the JSON (all)
   --rounds N       how often each tool runs (5)
   --orientation-rounds N
-                   how often those run that are there for orientation only: physical backups, pg_dump -Fc, COPY | gzip (2)
+                   how often those run that are there for orientation only: physical backups, pg_dump -Fc, COPY | gzip (2);
+                   0 leaves them out
   --workers N      of each tool that has workers (2)
   --seed N         of the rows (1)
   --folder DIR     where server and dumps go (the system's folder for temporary files)
   --out DIR        where results go; with those that are there already of the same size and machine, so that a run can be made
                    in parts (docs/benchmarks, if the size is 1 GB or more)
+  --add            adds the rounds to those that are there of the same commit, instead of replacing them: a long run can be made
+                   in pieces of one round
   --check          writes nothing, compares the ratios with the committed results of that size, and ends with 1 if one
                    fell by more than 15 %
   --install        first installs tools that are missing, through apt-get
@@ -63,6 +68,7 @@ export function readOptions(args: readonly string[]): BenchOptions | undefined {
       tools: text,
       folder: { ...text, default: tmpdir() },
       out: text,
+      add: { type: 'boolean', default: false },
       check: { type: 'boolean', default: false },
       // Done before this program starts (scripts/setup.mjs).
       install: { type: 'boolean', default: false },
@@ -76,7 +82,7 @@ export function readOptions(args: readonly string[]): BenchOptions | undefined {
   return {
     gb,
     rounds,
-    orientationRounds: Math.min(rounds, count('orientation-rounds', values['orientation-rounds'])),
+    orientationRounds: Math.min(rounds, count('orientation-rounds', values['orientation-rounds'], 0)),
     workers: count('workers', values.workers),
     seed: count('seed', values.seed),
     data: chosen(
@@ -88,14 +94,15 @@ export function readOptions(args: readonly string[]): BenchOptions | undefined {
     tools: values.tools?.split(','),
     folder: values.folder,
     out: values.check ? undefined : (values.out ?? (gb >= KEPT_GB ? RESULTS_FOLDER : undefined)),
+    add: values.add,
     check: values.check,
   };
 }
 
-function count(option: string, text: string): number {
+function count(option: string, text: string, least = 1): number {
   const value = Number(text);
-  if (!Number.isInteger(value) || value < 1 || value > 1000)
-    throw new Error(`--${option} is a whole number from 1, not '${text}'`);
+  if (!Number.isInteger(value) || value < least || value > 1000)
+    throw new Error(`--${option} is a whole number from ${least}, not '${text}'`);
   return value;
 }
 

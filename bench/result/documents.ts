@@ -78,16 +78,18 @@ export function overviewPage(results: readonly BenchResult[]): string {
     '',
     ...targetTable(targets(one, at(LARGE_GB))),
     '',
-    ...(one ? ['## Distance to the limit', '', 'Our time over that of the limit, by data set:', '', ...limitTable(one), ''] : []),
+    ...(results.length > 0
+      ? ['## Distance to the limit', '', 'Our time over that of the limit, by data set:', '', ...limitTable(results), '']
+      : []),
     HOW_TO_READ,
   ].join('\n');
 }
 
 const HOW_TO_READ = `## How to read it
 
-Every tool does the same work on the same rows, on one machine, in one run: whole processes, one after another, the tools in turn
-within each round (A B A B …), files in the page cache, \`sync\` before each. Ratios are of medians of one run; times of
-different runs are not compared.
+Every tool does the same work on the same rows, on one machine: whole processes, one after another, the tools in turn within each
+round (A B A B …), files in the page cache, \`sync\` before each. Ratios are of medians of the same rounds, which may be run in
+pieces one after another; times of different rounds are not compared.
 
 - **ours**: the built program, as a container runs it. Its dump digests every row, takes checksums and fsyncs its file; its restore
   checks every checksum, counts the rows and ends with ANALYZE. The others do none of that.

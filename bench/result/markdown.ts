@@ -42,9 +42,16 @@ function dataSection(data: DataResult): string[] {
   ];
 }
 
-function workSection({ work, tools, date, command, commit }: WorkResult): string[] {
+function workSection({ work, tools, date, command, commit, pieces }: WorkResult): string[] {
   const ours = tools.find(({ id }) => id === 'ours');
-  return [`### ${work}`, '', ...toolTable(tools, ours), '', `<sub>${date}, commit ${commit}: \`${command}\`</sub>`, ''];
+  return [
+    `### ${work}`,
+    '',
+    ...toolTable(tools, ours),
+    '',
+    `<sub>${date}, commit ${commit}: \`${command}\`${pieces === undefined ? '' : `, the last of ${pieces} pieces`}</sub>`,
+    '',
+  ];
 }
 
 function toolTable(tools: readonly ToolResult[], ours: ToolResult | undefined): string[] {
@@ -81,18 +88,20 @@ export function targetTable(list: readonly Target[]): string[] {
 }
 
 /** How far our dump is from the same COPYs with a C compressor each, on every data set. */
-export function limitTable(result: BenchResult): string[] {
-  const rows = result.data.flatMap(({ name }) => {
+export function limitTable(results: readonly BenchResult[]): string[] {
+  const measured = results.flatMap((result) => result.data.map(({ name }) => ({ result, name })));
+  const rows = measured.flatMap(({ result, name }) => {
     const tool = (id: string): ToolResult | undefined => findTool(result, name, 'dump', id);
     const cells = LIMITS.map(([ours, limit]) => ratio(tool(ours), tool(limit), 'seconds'));
-    return cells.every((cell) => cell === undefined) ? [] : [[name, ...cells.map((cell) => cell?.toFixed(2) ?? '')]];
+    if (cells.every((cell) => cell === undefined)) return [];
+    return [[`${name}, ${result.options.gb} GB`, ...cells.map((cell) => cell?.toFixed(2) ?? '')]];
   });
   return tableLines(['data', ...LIMITS.map(([, , title]) => title)], rows, 1);
 }
 
 /** Our tool, the limit that it is measured by, and what the column is called. */
 const LIMITS = [
-  ['ours-zstd', 'limit-zstd', 'zstd, over `zstd -1`'],
+  ['ours-zstd-1', 'limit-zstd', 'zstd 1, over `zstd -1`'],
   ['ours-gzip-6', 'limit-pigz', 'gzip 6, over `pigz -p1 -6`'],
   ['ours-gzip-6', 'limit-gzip', 'gzip 6, over `gzip -6`'],
   ['ours', 'limit-nothing', 'default, over no compression at all'],

@@ -35,6 +35,8 @@ export interface WorkResult {
   readonly command: string;
   /** The commit that was measured. */
   readonly commit: string;
+  /** How many runs of the bench its rounds come from, when not from one. */
+  readonly pieces?: number;
   readonly tools: readonly ToolResult[];
 }
 

@@ -81,7 +81,7 @@ function limitChart(result: BenchResult): Chart {
   const tools = findWork(result, 'mixed', 'dump')?.tools ?? [];
   const find = (id: string): ToolResult | undefined => tools.find((tool) => tool.id === id);
   const pairs = [
-    ['ours-zstd', 'limit-zstd'],
+    ['ours-zstd-1', 'limit-zstd'],
     ['ours-gzip-6', 'limit-pigz'],
     ['ours-gzip-6', 'limit-gzip'],
   ] as const;

@@ -50,7 +50,9 @@ export async function inTurn(tools: readonly Tool[], options: TurnOptions): Prom
       }
     }
   }
-  const results = [...runs].map(([{ id, name, kind }, found]): ToolResult => ({ id, name, kind, runs: found }));
+  const results = [...runs].flatMap(([{ id, name, kind }, found]): ToolResult[] =>
+    found.length === 0 ? [] : [{ id, name, kind, runs: found }],
+  );
   return { results, missing };
 }
 

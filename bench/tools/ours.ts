@@ -1,6 +1,6 @@
 import type { Command } from '../run/measure.ts';
 import { DATABASE, RESTORED } from '../run/source.ts';
-import { dumpFolder, dumpTool, GZIP_LEVEL, type Reader, type Tool, type Workshop } from './tool.ts';
+import { dumpFolder, dumpTool, GZIP_LEVEL, ZSTD_LEVEL, type Reader, type Tool, type Workshop } from './tool.ts';
 
 /** `backup-manager` as a user runs it, with a backup directory and everything else at its default. */
 function backupManager(
@@ -38,6 +38,7 @@ export function ourDumps(shop: Workshop): Tool[] {
     tool('ours', 'db-backup', {}),
     tool('ours-gzip-6', `db-backup, gzip ${GZIP_LEVEL}`, { BACKUP_LEVEL: String(GZIP_LEVEL) }),
     tool('ours-zstd', 'db-backup, zstd', zstd),
+    tool('ours-zstd-1', `db-backup, zstd ${ZSTD_LEVEL}`, { ...zstd, BACKUP_LEVEL: String(ZSTD_LEVEL) }),
     tool('ours-without-digest', 'db-backup, without digest', {}, false),
     tool('ours-zstd-without-digest', 'db-backup, zstd, without digest', zstd, false),
   ];

@@ -39,7 +39,7 @@ export interface Workshop {
 
 /** Of gzip, where both sides are to do the same; also the default of `gzip` and `pg_dump`. */
 export const GZIP_LEVEL = 6;
-/** Of zstd: what our default is. */
+/** Of zstd, where both sides are to do the same: the fastest. */
 export const ZSTD_LEVEL = 1;
 
 /** A restore or a verification, before it is told what comes before and after. */

@@ -12,6 +12,17 @@ test('what was not measured now is kept, and a work is replaced as a whole', () 
   expect(merged.data[0]?.works).toEqual([dumpNow, restore]);
 });
 
+test('rounds are added on request, tool by tool, if they are of one commit', () => {
+  const one = merge(benchResult(1, [dumpThen]), benchResult(1, [dumpNow]), true);
+  const two = merge(one, benchResult(1, [dumpNow]), true);
+  expect(two.data[0]?.works).toEqual([
+    { ...workResult('dump', toolResult('ours', 'ours', [1, 2, 2]), toolResult('peer', 'peer', [1])), pieces: 3 },
+  ]);
+  expect(merge(benchResult(1, [{ ...dumpThen, commit: 'earlier' }]), benchResult(1, [dumpNow]), true).data[0]?.works).toEqual([
+    dumpNow,
+  ]);
+});
+
 test('other data sets are kept', () => {
   const merged = merge(benchResult(1, [dumpThen]), benchResult(1, [dumpNow], 'pgbench'));
   expect(merged.data.map(({ name }) => name)).toEqual(['mixed', 'pgbench']);

@@ -24,6 +24,7 @@ describe('the options', () => {
 
   test('nothing runs more often for orientation than for the targets', () => {
     expect(readOptions(['--rounds', '1'])?.orientationRounds).toBe(1);
+    expect(readOptions(['--orientation-rounds', '0'])?.orientationRounds).toBe(0);
   });
 
   test.each([

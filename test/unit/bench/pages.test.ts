@@ -8,7 +8,7 @@ const dump = workResult(
   'dump',
   { ...toolResult('pg-dump-gzip', 'peer', [20, 21, 22], { bytes: 220e6 }), name: 'pg_dump | gzip <1>' },
   toolResult('ours', 'ours', [10], { bytes: 200e6 }),
-  toolResult('ours-zstd', 'ours', [6]),
+  toolResult('ours-zstd-1', 'ours', [6]),
   toolResult('ours-without-digest', 'ours', [9]),
   toolResult('limit-zstd', 'limit', [5], { bytes: 0 }),
 );
