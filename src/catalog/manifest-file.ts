@@ -1,4 +1,4 @@
-import { Ajv } from 'ajv';
+import { Ajv, type ValidateFunction } from 'ajv';
 import { BackupError } from '../errors.ts';
 import { manifestSchema } from './manifest-schema.ts';
 import { MANIFEST_VERSION, type Manifest } from './manifest.ts';
@@ -15,17 +15,15 @@ export interface ManifestReader {
   parse(bytes: Uint8Array, name: string): Manifest;
 }
 
-/** Compiles the schema once; keep the reader for as long as manifests are read. */
+/** Compiles the schema once, when it is first needed; keep the reader for as long as manifests are read. */
 export function createManifestReader(): ManifestReader {
-  // strictRequired would refuse `required` of fields that are spread in; logs are not this file's to write.
-  const validate = new Ajv({ allErrors: true, strict: true, strictRequired: false, logger: false }).compile<Manifest>(
-    manifestSchema,
-  );
+  let validate: ValidateFunction<Manifest> | undefined;
   return {
     parse(bytes, name) {
       const value = readJson(bytes, name);
       const version = typeof value === 'object' && value !== null && 'formatVersion' in value ? value.formatVersion : undefined;
       if (typeof version === 'number' && version > MANIFEST_VERSION) throw newerVersion(name, version);
+      validate ??= compileSchema();
       if (!validate(value)) {
         throw damaged(
           name,
@@ -37,6 +35,11 @@ export function createManifestReader(): ManifestReader {
       return value;
     },
   };
+}
+
+function compileSchema(): ValidateFunction<Manifest> {
+  // strictRequired would refuse `required` of fields that are spread in; logs are not this file's to write.
+  return new Ajv({ allErrors: true, strict: true, strictRequired: false, logger: false }).compile<Manifest>(manifestSchema);
 }
 
 /** Reads one `.meta` file; see {@link ManifestReader.parse}. */

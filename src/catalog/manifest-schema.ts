@@ -72,6 +72,8 @@ const table = object(
   },
 );
 
+const block = object({ table: { ...count, description: 'Index into tables.' }, rawLength: bytes, rows: count });
+
 const member = object(
   {
     kind: { enum: ['head', 'chunk', 'tail'] },
@@ -81,7 +83,11 @@ const member = object(
     rows: { ...count, description: 'Rows that end in this member.' },
     sha256,
   },
-  { table: { ...count, description: 'Index into tables, for chunks.' }, continues: { const: true } },
+  {
+    table: { ...count, description: 'Index into tables, for chunks of one block.' },
+    continues: { const: true },
+    blocks: listOf(block, 'Of a chunk that is made of several COPY blocks: each of them, in order, instead of table. Version 2.'),
+  },
 );
 
 /** JSON Schema of {@link Manifest}, published as `docs/schemas/manifest.schema.json`. Unknown fields are allowed: manifests only grow. */
@@ -91,7 +97,7 @@ export const manifestSchema = {
   description: 'The .meta file beside a dump: what the dump is, how to check it, and what a restore of it needs.',
   ...object(
     {
-      formatVersion: { const: MANIFEST_VERSION },
+      formatVersion: { enum: [1, MANIFEST_VERSION] },
       label: { ...text, minLength: 1 },
       source: { ...text, description: 'Configured name of the source.' },
       outcome: { enum: ['complete', 'incomplete'] },

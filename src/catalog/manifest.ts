@@ -2,8 +2,13 @@ import type { Level } from '../codec/level.ts';
 import type { CodecName } from '../codec/codec.ts';
 import type { MemberKind } from '../codec/member.ts';
 
-/** Raised when a reader of an older version could misunderstand the file. Fields may be added without raising it. */
-export const MANIFEST_VERSION = 1;
+/** The newest version that is read here. Raised when a reader of an older version could misunderstand the file; fields may be added without. */
+export const MANIFEST_VERSION = 2;
+
+/** The version to write: 2 only if there are members of several blocks, so that older readers can read all else. */
+export function manifestVersion(members: readonly MemberEntry[]): number {
+  return members.some(({ blocks }) => blocks !== undefined) ? 2 : 1;
+}
 
 /** The `.meta` file beside a dump: what the dump is, how to check it, and what it needs. JSON, UTF-8. */
 export interface Manifest {
@@ -122,10 +127,10 @@ export interface SequenceEntry {
   readonly isCalled: boolean;
 }
 
-/** One member of the dump file. A run (`continues` up to the first without) is one whole COPY block. */
+/** One member of the dump file. A run (`continues` up to the first without) is one whole COPY block, or several of small tables. */
 export interface MemberEntry {
   readonly kind: MemberKind;
-  /** Index into `tables`, for chunks. */
+  /** Index into `tables`, for chunks of one block. */
   readonly table?: number;
   readonly offset: number;
   readonly length: number;
@@ -136,6 +141,17 @@ export interface MemberEntry {
   readonly sha256: string;
   /** The next member goes on with the same COPY block (or script): neither is whole without the other. */
   readonly continues?: true;
+  /** Of a chunk that is made of several COPY blocks, one behind the other: each of them, in this order, instead of `table`. */
+  readonly blocks?: readonly BlockEntry[];
+}
+
+/** One whole COPY block within a member. */
+export interface BlockEntry {
+  /** Index into `tables`. */
+  readonly table: number;
+  /** Bytes of SQL, from its `COPY` to behind its end. */
+  readonly rawLength: number;
+  readonly rows: number;
 }
 
 export interface CopyEntry {

@@ -1,4 +1,4 @@
-import type { Manifest, MemberEntry, TableEntry } from './manifest.ts';
+import type { BlockEntry, Manifest, MemberEntry, TableEntry } from './manifest.ts';
 
 /**
  * What is wrong with the member index of a manifest, as sentences; empty when nothing is: the members tile the file,
@@ -18,8 +18,10 @@ export function memberIndexProblems(manifest: Pick<Manifest, 'members' | 'tables
     if (before?.continues && (before.kind !== member.kind || before.table !== member.table)) {
       problems.push(`member ${index} does not go on with what member ${index - 1} began`);
     }
-    if (member.kind === 'chunk' && manifest.tables[member.table ?? -1] === undefined)
+    const blocks = blocksOf(member);
+    if (member.kind === 'chunk' && (blocks.length === 0 || blocks.some(({ table }) => manifest.tables[table] === undefined)))
       problems.push(`member ${index} names no table of the manifest`);
+    if (member.blocks && !holdsItsBlocks(member, before)) problems.push(`member ${index} is not the sum of its blocks`);
     offset = member.offset + member.length;
     rawBytes += member.rawLength;
     before = member;
@@ -32,6 +34,35 @@ export function memberIndexProblems(manifest: Pick<Manifest, 'members' | 'tables
   if (rawBytes !== manifest.file.rawBytes)
     problems.push(`the members hold ${rawBytes} bytes of SQL, the manifest says ${manifest.file.rawBytes}`);
   return problems;
+}
+
+/** What a chunk is made of: one block, or those that it lists; nothing for head and tail. Of a block that is spread over members: its part. */
+export function blocksOf({
+  kind,
+  table,
+  blocks,
+  rawLength,
+  rows,
+}: Omit<MemberEntry, 'offset' | 'length' | 'sha256'>): readonly BlockEntry[] {
+  if (kind !== 'chunk') return [];
+  return blocks ?? (table === undefined ? [] : [{ table, rawLength, rows }]);
+}
+
+function holdsItsBlocks(member: MemberEntry, before: MemberEntry | undefined): boolean {
+  const blocks = blocksOf(member);
+  const sum = (field: 'rawLength' | 'rows'): number => blocks.reduce((total, block) => total + block[field], 0);
+  if (member.table !== undefined || member.continues || before?.continues) return false;
+  return sum('rawLength') === member.rawLength && sum('rows') === member.rows;
+}
+
+/** What a member holds, for people: `rows of public.orders`, `rows of public.a and 12 other tables`. */
+export function describeContent({ tables }: Pick<Manifest, 'tables'>, member: MemberEntry): string {
+  if (member.kind === 'head') return 'the definitions';
+  if (member.kind === 'tail') return 'indexes and constraints';
+  const [first, ...others] = blocksOf(member);
+  const table = tables[first?.table ?? -1];
+  const more = others.length === 0 ? '' : ` and ${others.length} other ${others.length === 1 ? 'table' : 'tables'}`;
+  return `rows of ${table?.schema ?? '?'}.${table?.name ?? '?'}${more}`;
 }
 
 /** The table that a chunk's COPY names: the table itself, or the partitioned one its rows are loaded through. */

@@ -7,11 +7,20 @@ export const CODECS = {
   zstd: { extension: '.sql.zst' },
 } as const;
 
+/** How hard to compress: a level as the codec's own program knows it, or one with its parameters changed. */
+export interface Effort {
+  readonly level: number;
+  /** Of gzip. */
+  readonly strategy?: number;
+  /** Of zstd. */
+  readonly parameters?: Readonly<Record<number, number>>;
+}
+
 /** The part of a member between its 32-byte header and its end: what the codec makes of the raw bytes. */
 export interface Codec {
   readonly name: CodecName;
   /** One shot, synchronous: meant for worker threads. */
-  compress(raw: Uint8Array, level: number): readonly Uint8Array[];
+  compress(raw: Uint8Array, effort: Effort): readonly Uint8Array[];
   /** Throws unless `body` is whole, gives exactly `rawLength` bytes and matches its checksum. */
   decompress(body: Uint8Array, rawLength: number): Uint8Array;
 }
@@ -24,10 +33,13 @@ function outputChunk(rawLength: number): number {
   return Math.min(2 * 1024 * 1024, rawLength + 1024);
 }
 
+/** Of deflate: a little faster and smaller than its default, for a quarter of a megabyte. */
+const MOST_MEMORY = 9;
+
 const gzip: Codec = {
   name: 'gzip',
-  compress(raw, level) {
-    const deflated = deflateRawSync(raw, { level, chunkSize: outputChunk(raw.length) });
+  compress(raw, { level, strategy = constants.Z_DEFAULT_STRATEGY }) {
+    const deflated = deflateRawSync(raw, { level, strategy, memLevel: MOST_MEMORY, chunkSize: outputChunk(raw.length) });
     const trailer = Buffer.allocUnsafe(8);
     trailer.writeUInt32LE(crc32(raw), 0);
     trailer.writeUInt32LE(raw.length % 2 ** 32, 4);
@@ -47,7 +59,7 @@ const gzip: Codec = {
 
 const zstd: Codec = {
   name: 'zstd',
-  compress(raw, level) {
+  compress(raw, { level, parameters }) {
     return [
       zstdCompressSync(raw, {
         chunkSize: outputChunk(raw.length),
@@ -56,6 +68,7 @@ const zstd: Codec = {
           [constants.ZSTD_c_compressionLevel]: level,
           [constants.ZSTD_c_checksumFlag]: 1,
           [constants.ZSTD_c_contentSizeFlag]: 1,
+          ...parameters,
         },
       }),
     ];

@@ -1,4 +1,4 @@
-import { codecOf, type CodecName } from './codec.ts';
+import { codecOf, type CodecName, type Effort } from './codec.ts';
 
 /** Members of a dump file; the layout is in `docs/backup-format.md`. */
 export type MemberKind = 'head' | 'chunk' | 'tail';
@@ -12,6 +12,8 @@ export interface MemberHeader {
   readonly rawLength: number;
   /** Rows that end in this member. */
   readonly rows: number;
+  /** It is made of several COPY blocks. */
+  readonly several?: boolean;
 }
 
 export const MEMBER_HEADER_BYTES = 32;
@@ -19,6 +21,9 @@ export const MEMBER_HEADER_BYTES = 32;
 const KINDS: readonly MemberKind[] = ['head', 'chunk', 'tail'];
 const VERSION = 1;
 const FIELDS_AT = 16;
+/** Flags. */
+const CONTINUES = 1;
+const SEVERAL = 2;
 const PREFIX: Record<CodecName, Buffer> = {
   gzip: Buffer.from([0x1f, 0x8b, 8, 4, 0, 0, 0, 0, 0, 255, 20, 0, 0x44, 0x42, 16, 0]),
   zstd: Buffer.concat([Buffer.from([0x5b, 0x2a, 0x4d, 0x18, 24, 0, 0, 0]), Buffer.from('dbbackup')]),
@@ -27,18 +32,18 @@ const PREFIX: Record<CodecName, Buffer> = {
 /** A complete member in a buffer of its own, so that it can be handed to another thread without a copy. */
 export function encodeMember(
   codec: CodecName,
-  level: number,
-  fields: Pick<MemberHeader, 'kind' | 'continues' | 'rows'>,
+  effort: Effort,
+  fields: Pick<MemberHeader, 'kind' | 'continues' | 'rows' | 'several'>,
   raw: Uint8Array,
 ): Uint8Array<ArrayBuffer> {
-  const body = codecOf(codec).compress(raw, level);
+  const body = codecOf(codec).compress(raw, effort);
   const length = body.reduce((sum, part) => sum + part.length, MEMBER_HEADER_BYTES);
   const member = new Uint8Array(length);
   const view = Buffer.from(member.buffer);
   view.set(PREFIX[codec], 0);
   view[FIELDS_AT] = VERSION;
   view[FIELDS_AT + 1] = KINDS.indexOf(fields.kind);
-  view[FIELDS_AT + 2] = fields.continues ? 1 : 0;
+  view[FIELDS_AT + 2] = (fields.continues ? CONTINUES : 0) | (fields.several ? SEVERAL : 0);
   view.writeUInt32LE(length, FIELDS_AT + 4);
   view.writeUInt32LE(raw.length, FIELDS_AT + 8);
   view.writeUInt32LE(fields.rows, FIELDS_AT + 12);
@@ -67,10 +72,11 @@ export function readMemberHeader(codec: CodecName, bytes: Uint8Array): MemberHea
   if (kind === undefined || length <= MEMBER_HEADER_BYTES) return undefined;
   return {
     kind,
-    continues: (view[FIELDS_AT + 2]! & 1) === 1,
+    continues: (view[FIELDS_AT + 2]! & CONTINUES) !== 0,
     length,
     rawLength: view.readUInt32LE(FIELDS_AT + 8),
     rows: view.readUInt32LE(FIELDS_AT + 12),
+    ...((view[FIELDS_AT + 2]! & SEVERAL) !== 0 && { several: true }),
   };
 }
 

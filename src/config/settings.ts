@@ -117,7 +117,7 @@ export const SETTINGS: readonly Setting[] = [
     default: 'auto',
     env: ['BACKUP_LEVEL'],
     about:
-      'Compression level: up to 9 for gzip, up to 19 for zstd. `auto`: 1 for zstd; for gzip 2, 4 or 5, as the rows of a table are worth it.',
+      'Compression level: up to 9 for gzip, up to 19 for zstd. `auto`: for each table what its rows are worth; zstd is fastest at 1.',
   },
   {
     key: 'dump.workers',

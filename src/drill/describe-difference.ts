@@ -1,4 +1,5 @@
 import type { MemberEntry } from '../catalog/manifest.ts';
+import { blocksOf } from '../catalog/member-index.ts';
 import type { CodecName } from '../codec/codec.ts';
 import type { OddRow, RowDifference } from './row-difference.ts';
 
@@ -7,8 +8,12 @@ export interface DumpFile {
   readonly name: string;
   readonly codec: CodecName;
   readonly members: readonly MemberEntry[];
+  /** Whether a block is one of those whose rows were compared. */
+  readonly isOfTable: (table: number) => boolean;
 }
 
+/** `\\.` and an empty line. */
+const LINES_OF_END = 2;
 const DECOMPRESS: Record<CodecName, string> = { gzip: 'gunzip', zstd: 'zstd -dc' };
 
 /**
@@ -39,13 +44,24 @@ export function describeDifference(difference: RowDifference, columns: readonly 
   );
   const begins = file.members[first.member - 1]?.continues !== true;
   if (begins && from.continues !== true) {
-    // The first line of a member is the COPY statement.
-    const line = first.row! + 1;
+    const line = lineOf(from, first.row!, file.isOfTable);
     sentences.push(
       `To see it: tail -c +${from.offset + 1} ${file.name} | head -c ${from.length} | ${DECOMPRESS[file.codec]} | sed -n ${line}p`,
     );
   }
   return sentences;
+}
+
+/** The line of a member's SQL with the row that is the `row`th of the blocks that count. */
+function lineOf(member: MemberEntry, row: number, counts: DumpFile['isOfTable']): number {
+  let [line, left] = [0, row];
+  for (const { table, rows } of blocksOf(member)) {
+    // A block begins with the line of its COPY statement.
+    if (counts(table) && left <= rows) return line + 1 + left;
+    if (counts(table)) left -= rows;
+    line += 1 + rows + LINES_OF_END;
+  }
+  return line;
 }
 
 /** Pairs rows that are alike but for less than half of their fields; of each pair, which fields differ. */

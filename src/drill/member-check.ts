@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Manifest } from '../catalog/manifest.ts';
+import { describeContent } from '../catalog/member-index.ts';
 
 /** How many damaged members are listed. */
 const LISTED = 10;
@@ -13,22 +14,16 @@ export interface MemberCheck {
 
 /** Compares the SHA-256 of each member of a dump while the file goes by. */
 export function createMemberCheck(manifest: Manifest): MemberCheck {
-  const { members, tables } = manifest;
+  const { members } = manifest;
   const problems: string[] = [];
   let index = 0;
   let left = members[0]?.length ?? 0;
   let hash = createHash('sha256');
 
   const describe = () => {
-    const { kind, table, offset, length } = members[index]!;
-    const rowsOf = tables[table ?? -1];
-    const what =
-      kind === 'chunk' && rowsOf
-        ? `rows of ${rowsOf.schema}.${rowsOf.name}`
-        : kind === 'head'
-          ? 'definitions'
-          : 'indexes and constraints';
-    return `member ${index} (${what}, bytes ${offset} to ${offset + length})`;
+    const member = members[index]!;
+    const { offset, length } = member;
+    return `member ${index} (${describeContent(manifest, member)}, bytes ${offset} to ${offset + length})`;
   };
   return {
     update(chunk) {

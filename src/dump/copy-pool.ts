@@ -67,12 +67,13 @@ function drive(
         queue.push(lane, message.member, () => {
           say({ kind: 'accepted' });
         });
-      } else if (message.kind === 'finished') {
-        finished(message.result);
       } else if (message.kind === 'failed') {
         reject(new CopyFailure(message.message, message.sqlState));
       } else {
-        if (message.kind === 'idle') given -= 1;
+        if (message.kind === 'copied') {
+          given -= 1;
+          message.results.forEach(finished);
+        }
         feed();
       }
     });

@@ -1,3 +1,5 @@
+import type { BlockEntry } from '../catalog/manifest.ts';
+
 /** What a copy worker is given: rows of one table, all or a range of its pages. */
 export interface CopyUnit {
   /** Index into the dump's list of tables. */
@@ -12,6 +14,8 @@ export interface CopyUnit {
   readonly header: Uint8Array;
   /** An estimate of its size in bytes, to balance the workers. */
   readonly weight: number;
+  /** Shares its members with no other table. */
+  readonly alone: boolean;
 }
 
 /** Everything of a finished unit but its bytes, which have gone ahead as members. */
@@ -25,7 +29,7 @@ export interface CopyResult {
 
 /** A compressed member on its way from a worker to the file. */
 export interface CopiedMember {
-  readonly table: number;
+  readonly blocks: readonly BlockEntry[];
   readonly bytes: Uint8Array<ArrayBuffer>;
   readonly rawLength: number;
   readonly rows: number;

@@ -29,8 +29,7 @@ export type ToCopyWorker =
 export type FromCopyWorker =
   | { readonly kind: 'ready' }
   | { readonly kind: 'member'; readonly member: CopiedMember }
-  | { readonly kind: 'finished'; readonly result: CopyResult }
-  | { readonly kind: 'idle' }
+  | { readonly kind: 'copied'; readonly results: readonly CopyResult[] }
   | { readonly kind: 'failed'; readonly message: string; readonly sqlState?: string };
 
 const port = parentPort!;
@@ -51,10 +50,12 @@ async function work(client: Client): Promise<void> {
   const { stream } = (client as unknown as { connection: { stream: { pause(): void; resume(): void } } }).connection;
 
   const levels = new LevelChooser(data.codec, data.level, systemClock);
-  const packer = new RowPacker(data.chunkBytes, ({ table, raw, rows, continues }: RawMember) => {
-    const bytes = encodeMember(data.codec, levels.choose(table, raw), { kind: 'chunk', continues, rows }, raw);
+  const packer = new RowPacker(data.chunkBytes, ({ blocks, raw, rows, continues }: RawMember) => {
+    const several = blocks.length > 1;
+    const effort = levels.choose(several ? undefined : blocks[0]!.table, raw);
+    const bytes = encodeMember(data.codec, effort, { kind: 'chunk', continues, rows, several }, raw);
     const sha256 = hash('sha256', bytes, 'hex');
-    say({ kind: 'member', member: { table, bytes, rawLength: raw.length, rows, continues, sha256 } }, [bytes.buffer]);
+    say({ kind: 'member', member: { blocks, bytes, rawLength: raw.length, rows, continues, sha256 } }, [bytes.buffer]);
     credit -= 1;
     if (credit <= 0) stream.pause();
   });
@@ -65,10 +66,11 @@ async function work(client: Client): Promise<void> {
     if (copying) return;
     copying = true;
     for (let units = batches.shift(); units; units = batches.shift()) {
-      await copyOut(client, units, packer, (result) => {
-        say({ kind: 'finished', result });
-      });
-      say({ kind: 'idle' });
+      const results: CopyResult[] = [];
+      await copyOut(client, units, packer, (result) => void results.push(result));
+      // Small tables wait for one another only while more of them are on their way.
+      if (batches.length === 0) packer.flush();
+      say({ kind: 'copied', results });
     }
     copying = false;
   };

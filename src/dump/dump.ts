@@ -1,5 +1,5 @@
 import type { Manifest, ServerProperties, TableEntry } from '../catalog/manifest.ts';
-import { MANIFEST_VERSION } from '../catalog/manifest.ts';
+import { manifestVersion } from '../catalog/manifest.ts';
 import type { Clock } from '../clock.ts';
 import type { Level } from '../codec/level.ts';
 import type { CodecName } from '../codec/codec.ts';
@@ -134,7 +134,7 @@ async function dumpOnce(parts: DumpParts, options: DumpOptions): Promise<DumpRes
 
     const { startedAt: _, ...known } = facts;
     return {
-      formatVersion: MANIFEST_VERSION,
+      formatVersion: manifestVersion(writer.members),
       ...known,
       outcome: ending.omitted.length === 0 ? 'complete' : 'incomplete',
       ...ending,

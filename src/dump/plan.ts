@@ -117,7 +117,9 @@ function partsOf(table: SourceTable, index: number, target: number, options: Pla
 
 function unitOf(table: SourceTable, { table: index, pages, weight }: Part, options: PlanOptions): CopyUnit {
   const form = `(FORMAT text, ENCODING '${options.encoding}')`;
-  const unit = { table: index, label: table.sqlName, lockName: `ONLY ${table.sqlName}`, header: table.header, weight };
+  const { sqlName, header } = table;
+  const alone = weight >= SMALL || pages !== undefined;
+  const unit = { table: index, label: sqlName, lockName: `ONLY ${sqlName}`, header, weight, alone };
   if (pages === undefined) return { ...unit, sql: `COPY ${table.sqlName} ${table.sqlColumns} TO STDOUT WITH ${form}` };
   const columns = table.sqlColumns.slice(1, -1);
   const conditions = [

@@ -39,16 +39,17 @@ export class ScriptWriter {
     return this.#rawBytes;
   }
 
-  async chunk({ table, bytes, rawLength, rows, continues, sha256 }: CopiedMember): Promise<void> {
+  async chunk({ blocks, bytes, rawLength, rows, continues, sha256 }: CopiedMember): Promise<void> {
     await this.#append(bytes, {
       kind: 'chunk',
-      table,
+      ...(blocks.length === 1 ? { table: blocks[0]!.table } : {}),
       offset: this.#offset,
       length: bytes.length,
       rawLength,
       rows,
       sha256,
       ...(continues ? { continues } : {}),
+      ...(blocks.length > 1 ? { blocks } : {}),
     });
   }
 

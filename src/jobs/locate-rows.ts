@@ -25,7 +25,7 @@ export function locateRows(source: BackupSource, connection: ConnectionOptions, 
         const blocks = only && blocksOf(manifest.members, only);
         await readBackupRows(
           source,
-          ({ table }, index) => belongs[table ?? -1] === true && (blocks === undefined || blocks.has(index)),
+          (table, index) => belongs[table] === true && (blocks === undefined || blocks.has(index)),
           take,
           signal,
         );
@@ -40,6 +40,7 @@ export function locateRows(source: BackupSource, connection: ConnectionOptions, 
       name: manifest.file.name,
       codec: manifest.codec.name,
       members: manifest.members,
+      isOfTable: (table) => belongs[table] === true,
     });
   }
 }

@@ -4,6 +4,7 @@ import type { BackupCopy } from '../catalog/backup.ts';
 import { readObject } from '../catalog/catalog.ts';
 import { parseManifest } from '../catalog/manifest-file.ts';
 import type { FileProperties, Manifest, MemberEntry } from '../catalog/manifest.ts';
+import { describeContent } from '../catalog/member-index.ts';
 import { SIDE } from '../catalog/names.ts';
 import { toBackupError, type BackupError } from '../errors.ts';
 import type { Storage } from '../storage/storage.ts';
@@ -133,10 +134,9 @@ async function readMembers({ storage, key, manifest, fromMember, budget }: CopyT
   return { wrong, end: fromMember + count, bytes: length };
 }
 
-function describe({ kind, table, offset, length }: MemberEntry, { tables }: Manifest): string {
-  const name = table === undefined ? undefined : tables[table];
-  const what = name ? `rows of ${name.schema}.${name.name}` : `the ${kind} of the script`;
-  return `${what} differ from what was stored (bytes ${offset} to ${offset + length})`;
+function describe(member: MemberEntry, manifest: Manifest): string {
+  const { offset, length } = member;
+  return `${describeContent(manifest, member)} differ from what was stored (bytes ${offset} to ${offset + length})`;
 }
 
 /** What a failure to read says about the copy; rethrows one that says nothing about it. */

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { basename } from 'node:path/posix';
 import { parseManifest, serializeManifest } from '../catalog/manifest-file.ts';
 import {
-  MANIFEST_VERSION,
+  manifestVersion,
   type CopyEntry,
   type FileProperties,
   type Manifest,
@@ -64,17 +64,22 @@ export async function rebuildManifest(storage: Storage, key: string, context: Ru
   const encoding = begin.database.encoding;
   const indexByTarget = new Map(end.tables.map((table, index) => [loadTargetKey(table), index]).reverse() as [string, number][]);
   checkRows(storage.location(key), scan, end.tables, encoding);
-  const members = scan.members.map(({ header, offset, sha256, copyHeader }): MemberEntry => {
-    const table = copyHeader === undefined ? undefined : indexByTarget.get(headerKey(copyHeader, encoding));
+  const members = scan.members.map(({ header, offset, sha256, blocks: found = [] }): MemberEntry => {
+    // All the tables that rows were found of are in the list: that was checked.
+    const blocks = found.map(({ copyHeader, ...block }) => ({
+      table: indexByTarget.get(headerKey(copyHeader, encoding))!,
+      ...block,
+    }));
     return {
       kind: header.kind,
-      ...(table === undefined ? {} : { table }),
+      ...(blocks[0] && header.several !== true ? { table: blocks[0].table } : {}),
       offset,
       length: header.length,
       rawLength: header.rawLength,
       rows: header.rows,
       sha256,
       ...(header.continues ? { continues: true } : {}),
+      ...(header.several ? { blocks } : {}),
     };
   });
   const { startedAt, ...facts } = begin;
@@ -87,7 +92,7 @@ export async function rebuildManifest(storage: Storage, key: string, context: Ru
     checkedBy: 'reindex',
   };
   return {
-    formatVersion: MANIFEST_VERSION,
+    formatVersion: manifestVersion(members),
     ...facts,
     outcome: end.omitted.length === 0 ? 'complete' : 'incomplete',
     ...end,

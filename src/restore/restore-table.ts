@@ -1,5 +1,6 @@
 import type { Client } from 'pg';
 import type { Manifest } from '../catalog/manifest.ts';
+import { blocksOf } from '../catalog/member-index.ts';
 import { BackupError, toBackupError } from '../errors.ts';
 import { quoteIdentifier, type ConnectionOptions } from '../postgres/connection.ts';
 import { runProgram } from '../postgres/run-program.ts';
@@ -235,7 +236,7 @@ async function load(
     await client.query(`LOCK TABLE ${sqlName(into)} IN SHARE ROW EXCLUSIVE MODE`);
     const { rows } = await client.query<{ filled: boolean }>(`SELECT EXISTS (SELECT FROM ${sqlName(into)}) AS filled`);
     if (rows[0]?.filled && !append) throw hasRows(into);
-    const queue = createRunQueue(manifest, membersOf(manifest, tables, reader, signal));
+    const queue = createRunQueue(manifest, membersOf(manifest, tables, reader, signal), (table) => tables.has(table));
     for (let run = await queue.next(); run; run = await queue.next()) {
       done += await copyRun(client, copyStatement(manifest, manifest.tables[run.table]!, into), run);
       run.close();
@@ -266,7 +267,10 @@ async function* membersOf(
   reader: MemberReader,
   signal: AbortSignal,
 ): AsyncGenerator<ReadMember, void, void> {
-  const wanted = (index: number): boolean => tables.has(manifest.members[index]?.table ?? -1);
+  const wanted = (index: number): boolean => {
+    const member = manifest.members[index];
+    return member !== undefined && blocksOf(member).some(({ table }) => tables.has(table));
+  };
   for (let from = 0; from < manifest.members.length; from += 1) {
     if (!wanted(from)) continue;
     let to = from + 1;

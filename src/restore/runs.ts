@@ -1,5 +1,6 @@
 import { COPY_END, copyRowsOffset } from '../codec/copy-block.ts';
-import type { Manifest } from '../catalog/manifest.ts';
+import type { BlockEntry, Manifest } from '../catalog/manifest.ts';
+import { blocksOf } from '../catalog/member-index.ts';
 import { BackupError } from '../errors.ts';
 import { decodeInBackground } from './decode.ts';
 import { describeMember } from './describe-member.ts';
@@ -7,7 +8,7 @@ import type { ReadMember } from './member-reader.ts';
 import { release } from './release.ts';
 import { spreadMembers, type SpreadMembers } from './spread-members.ts';
 
-/** One whole COPY block: a member, or several that continue one another. */
+/** One whole COPY block: a member, a part of one, or several that continue one another. */
 export interface Run {
   /** Index into the manifest's tables. */
   readonly table: number;
@@ -31,9 +32,18 @@ export interface RunQueue {
   stop(): void;
 }
 
-/** Hands out the COPY blocks of `members` one by one to any number of askers; what is not asked for is not read. */
-export function createRunQueue(manifest: Manifest, members: AsyncIterator<ReadMember, void>): RunQueue {
+/**
+ * Hands out the COPY blocks of `members` one by one to any number of askers, those of `wanted` tables only; what is not asked for
+ * is not read.
+ */
+export function createRunQueue(
+  manifest: Manifest,
+  members: AsyncIterator<ReadMember, void>,
+  wanted: (table: number) => boolean = () => true,
+): RunQueue {
   const spread = spreadMembers(members);
+  /** Blocks of a member of several that was read: the others go before any further member. */
+  const split: Run[] = [];
   let turn: Promise<void> = Promise.resolve();
   let stopped = false;
 
@@ -52,16 +62,67 @@ export function createRunQueue(manifest: Manifest, members: AsyncIterator<ReadMe
       let keepTurn = false;
       try {
         if (stopped) return undefined;
-        const first = await spread.next(isBusy);
-        if (!first) return undefined;
-        keepTurn = first.entry.continues === true;
-        return openRun(manifest, first, decode, spread, release);
+        while (split.length === 0) {
+          const first = await spread.next(isBusy);
+          if (!first) return undefined;
+          if (first.entry.blocks === undefined) {
+            keepTurn = first.entry.continues === true;
+            return openRun(manifest, first, decode, spread, release);
+          }
+          split.push(...blockRuns(manifest, first, decode(first), wanted));
+        }
+        return split.splice(
+          Math.max(
+            split.findIndex(({ table }) => !isBusy(table)),
+            0,
+          ),
+          1,
+        )[0];
       } finally {
         if (!keepTurn) release();
       }
     },
     stop: () => (stopped = true),
   };
+}
+
+/** The wanted blocks of a member that is made of several. */
+function blockRuns(
+  manifest: Manifest,
+  { index, entry }: ReadMember,
+  decoded: Promise<Buffer>,
+  wanted: (table: number) => boolean,
+): Run[] {
+  // Whoever reads a text meets the failure; until then it must not count as unhandled.
+  decoded.catch(() => undefined);
+  let offset = 0;
+  return blocksOf(entry).flatMap((block): Run[] => {
+    const start = offset;
+    offset += block.rawLength;
+    if (!wanted(block.table)) return [];
+    return [
+      {
+        table: block.table,
+        rows: () => block.rows,
+        text: blockText(manifest, index, decoded, start, block),
+        long: false,
+        close: () => undefined,
+      },
+    ];
+  });
+}
+
+async function* blockText(
+  manifest: Manifest,
+  index: number,
+  decoded: Promise<Buffer>,
+  start: number,
+  { rawLength }: BlockEntry,
+): AsyncGenerator<Buffer, void, void> {
+  const raw = (await decoded).subarray(start, start + rawLength);
+  const rowsAt = copyRowsOffset(raw);
+  if (rowsAt === undefined) throw notABlock(manifest, index, `does not begin with COPY at byte ${start} of its SQL`);
+  yield withoutEnd(manifest, index, raw.subarray(rowsAt));
 }
 
 function openRun(
@@ -90,12 +151,16 @@ function openRun(
       rows += member.entry.rows;
       raw = await decode(member);
     }
-    const end = raw.length - COPY_END.length;
-    if (end < 0 || !raw.subarray(end).equals(COPY_END)) throw notABlock(manifest, member.index, 'does not end a COPY block');
-    yield raw.subarray(0, end);
+    yield withoutEnd(manifest, member.index, raw);
   }
 
   return { table: first.entry.table ?? -1, rows: () => rows, text: text(), long: first.entry.continues === true, close: release };
+}
+
+function withoutEnd(manifest: Manifest, index: number, text: Buffer): Buffer {
+  const end = text.length - COPY_END.length;
+  if (end < 0 || !text.subarray(end).equals(COPY_END)) throw notABlock(manifest, index, 'does not end a COPY block');
+  return text.subarray(0, end);
 }
 
 function notABlock(manifest: Manifest, index: number, problem: string): BackupError {

@@ -1,5 +1,5 @@
 import { createHash, hash } from 'node:crypto';
-import { copyRowsOffset } from '../codec/copy-block.ts';
+import { copyRowsOffset, splitBlocks } from '../codec/copy-block.ts';
 import type { CodecName } from '../codec/codec.ts';
 import { MEMBER_HEADER_BYTES, readMemberHeader, type MemberHeader } from '../codec/member.ts';
 import { addDigests, EMPTY_DIGEST } from '../codec/row-digest.ts';
@@ -13,8 +13,15 @@ export interface ScannedMember {
   readonly header: MemberHeader;
   readonly offset: number;
   readonly sha256: string;
-  /** Of a chunk: the first line of its COPY block, in the database's encoding (bytes as Latin-1). */
-  readonly copyHeader?: string;
+  /** Of a chunk: its blocks. */
+  readonly blocks?: readonly ScannedBlock[];
+}
+
+export interface ScannedBlock {
+  /** The first line of the COPY block, in the database's encoding (bytes as Latin-1). */
+  readonly copyHeader: string;
+  readonly rawLength: number;
+  readonly rows: number;
 }
 
 export interface Scan {
@@ -61,14 +68,18 @@ export async function scanDump(
         break;
       }
       const { header, bytes } = member;
+      let blocks: ScannedBlock[] | undefined;
       try {
         const raw = await decodeInBackground(codec, bytes, `the member at byte ${offset}`);
         if (header.kind === 'chunk') {
           const first = members.at(-1)?.header.continues !== true;
-          if (first) copyHeader = raw.toString('latin1', 0, Math.max(0, (copyRowsOffset(raw) ?? 0) - 1));
-          const block = rows.add(raw, first, !header.continues);
-          const sum = tables.get(copyHeader!) ?? { rows: 0, digest: EMPTY_DIGEST };
-          if (block) tables.set(copyHeader!, { rows: sum.rows + block.rows, digest: addDigests(sum.digest, block.digest) });
+          blocks = (header.several ? splitBlocks(raw) : [raw]).map((text) => {
+            if (first) copyHeader = text.toString('latin1', 0, Math.max(0, (copyRowsOffset(text) ?? 0) - 1));
+            const block = rows.add(text, first, !header.continues);
+            const sum = tables.get(copyHeader!) ?? { rows: 0, digest: EMPTY_DIGEST };
+            if (block) tables.set(copyHeader!, { rows: sum.rows + block.rows, digest: addDigests(sum.digest, block.digest) });
+            return { copyHeader: copyHeader!, rawLength: text.length, rows: block?.rows ?? 0 };
+          });
         }
         if (members.length === 0) begin = readBegin(raw)?.facts;
         end = header.kind === 'tail' && !header.continues ? readEnd(raw)?.facts : undefined;
@@ -82,7 +93,7 @@ export async function scanDump(
         header,
         offset,
         sha256: hash('sha256', bytes),
-        ...(header.kind === 'chunk' ? { copyHeader: copyHeader! } : {}),
+        ...(blocks && { blocks }),
       });
       offset += bytes.length;
       onBytes(offset);

@@ -3,7 +3,7 @@ import { AROUND_SECTIONS } from '../codec/script-comments.ts';
 import { readMemberHeader } from '../codec/member.ts';
 import { addDigests, EMPTY_DIGEST } from '../codec/row-digest.ts';
 import type { Manifest, MemberEntry } from '../catalog/manifest.ts';
-import { loadTargetKey } from '../catalog/member-index.ts';
+import { blocksOf, loadTargetKey } from '../catalog/member-index.ts';
 import type { Storage } from '../storage/storage.ts';
 import { openBytes } from './byte-stream.ts';
 import { decodeInBackground } from './decode.ts';
@@ -127,9 +127,17 @@ function createPass(manifest: Manifest): Pass {
   }
 
   function takeChunk(index: number, entry: MemberEntry, raw: Buffer): void {
-    const table = loadTargetKey(manifest.tables[entry.table ?? -1]!);
+    let offset = 0;
+    for (const { table, rawLength } of blocksOf(entry)) {
+      const text = raw.subarray(offset, offset + rawLength);
+      offset += rawLength;
+      takeBlock(index, loadTargetKey(manifest.tables[table]!), text, entry.continues !== true);
+    }
+  }
+
+  function takeBlock(index: number, table: string, text: Buffer, last: boolean): void {
     try {
-      const block = rows.add(raw, manifest.members[index - 1]?.continues !== true, entry.continues !== true);
+      const block = rows.add(text, manifest.members[index - 1]?.continues !== true, last);
       if (!block) return;
       const sum = tables.get(table) ?? { rows: 0, digest: EMPTY_DIGEST };
       tables.set(table, { rows: sum.rows + block.rows, digest: addDigests(sum.digest, block.digest) });
@@ -148,7 +156,8 @@ function createPass(manifest: Manifest): Pass {
       if (raw instanceof Error) {
         members.push(raw.message);
         rows.forget();
-        if (entry.kind === 'chunk') brokenTables.add(loadTargetKey(manifest.tables[entry.table ?? -1]!));
+        if (entry.kind === 'chunk')
+          for (const { table } of blocksOf(entry)) brokenTables.add(loadTargetKey(manifest.tables[table]!));
         else broken[entry.kind] = true;
       } else if (entry.kind === 'chunk') takeChunk(index, entry, raw);
       else takeScript(index, entry.kind, raw);
@@ -187,7 +196,8 @@ function sameHeader(header: NonNullable<ReturnType<typeof readMemberHeader>>, en
     header.length === entry.length &&
     header.rawLength === entry.rawLength &&
     header.rows === entry.rows &&
-    header.continues === (entry.continues === true)
+    header.continues === (entry.continues === true) &&
+    (header.several === true) === (entry.blocks !== undefined)
   );
 }
 

@@ -185,7 +185,7 @@ describe('A restore drill', () => {
       [labels.gone, 'no target holds the dump whole'],
       [labels.meta, 'its manifest \\(.meta\\) is lost'],
       [labels.short, 'bytes instead of'],
-      [labels.head, 'member 0 \\(definitions, .*does not have its SHA-256'],
+      [labels.head, 'member 0 \\(the definitions, .*does not have its SHA-256'],
       [labels.chunk, 'rows of public\\..*does not have its SHA-256'],
       [labels.tail, 'indexes and constraints, .*does not have its SHA-256'],
       [labels.swapped, 'does not have its SHA-256'],

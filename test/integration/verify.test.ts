@@ -9,6 +9,7 @@ import { readObject } from '../../src/catalog/catalog.ts';
 import { parseManifest, serializeManifest } from '../../src/catalog/manifest-file.ts';
 import type { Manifest } from '../../src/catalog/manifest.ts';
 import { SIDE } from '../../src/catalog/names.ts';
+import { blocksOf } from '../../src/catalog/member-index.ts';
 import { decodeMember, encodeMember } from '../../src/codec/member.ts';
 import { reindexBackup } from '../../src/restore/reindex.ts';
 import { verifyBackup, type CheckName, type VerifyResult } from '../../src/restore/verify.ts';
@@ -72,12 +73,13 @@ function retold(
 ): { dump: (bytes: Buffer) => Buffer; manifest: (bytes: Buffer) => Buffer } {
   const rebuild = (dump: Buffer): { dump: Buffer; manifest: Manifest } => {
     const { manifest } = made.gzip;
-    const parts = manifest.members.map(({ offset, length, kind, rows, continues }, at) => {
+    const parts = manifest.members.map(({ offset, length, kind, rows, continues, blocks }, at) => {
       const member = dump.subarray(offset, offset + length);
       const raw = at === index ? change(Buffer.from(decodeMember('gzip', member))) : undefined;
+      const header = { kind, rows, continues: continues === true, several: blocks !== undefined };
       return raw
         ? {
-            bytes: Buffer.from(encodeMember('gzip', 1, { kind, rows, continues: continues === true }, raw)),
+            bytes: Buffer.from(encodeMember('gzip', { level: 1 }, header, raw)),
             rawLength: raw.length,
           }
         : { bytes: member };
@@ -126,7 +128,8 @@ describe('a verification', () => {
 
   test('finds one flipped bit in any member, and names the table', async () => {
     const { members, tables } = made.gzip.manifest;
-    for (const [index, { offset, length, kind, table }] of members.entries()) {
+    for (const [index, member] of members.entries()) {
+      const { offset, length, kind } = member;
       const copy = await copyWith({ '': (dump) => ((dump[offset + length - 8]! ^= 4), dump) });
       const result = await verify(copy);
       expect(result.outcome).toBe('failed');
@@ -135,7 +138,8 @@ describe('a verification', () => {
       );
       const details = result.checks.find(({ name }) => name === 'members')!.details.join();
       expect(details).toContain(`member ${index} (`);
-      if (kind === 'chunk') expect(details).toContain(`rows of ${tables[table!]!.schema}.${tables[table!]!.name}`);
+      const table = tables[blocksOf(member)[0]?.table ?? -1];
+      if (kind === 'chunk') expect(details).toContain(`rows of ${table!.schema}.${table!.name}`);
     }
   });
 
@@ -168,17 +172,17 @@ describe('a verification', () => {
 
   test('refuses a manifest of a newer format', async () => {
     const copy = await copyWith({
-      '.meta': (bytes) => Buffer.from(bytes.toString().replace('"formatVersion": 1', '"formatVersion": 2')),
+      '.meta': (bytes) => Buffer.from(bytes.toString().replace(/"formatVersion": \d/, '"formatVersion": 3')),
     });
     await expect(verify(copy)).rejects.toMatchObject({
       code: 'BACKUP_FORMAT',
-      message: expect.stringContaining('format version 2'),
+      message: expect.stringContaining('format version 3'),
     });
   });
 
   test('finds a row that was changed although every checksum was made anew', async () => {
     const index = made.gzip.manifest.members.findIndex(({ kind, rows }) => kind === 'chunk' && rows > 1000);
-    const lie = retold(index, (raw) => ((raw[raw.length - 8]! ^= 1), raw));
+    const lie = retold(index, (raw) => ((raw[raw.length - 6]! ^= 1), raw));
     const result = await verify(await copyWith({ '': lie.dump, '.meta': lie.manifest }));
     expect(outcomes(result, 'failed')).toEqual(['rows and digests']);
   });
@@ -206,10 +210,13 @@ describe('a manifest that is lost', () => {
     expect(timing.startedAt).toBe(manifest.timing.startedAt);
     expect(copies).toHaveLength(1);
     expect(reindexedAt).toBeDefined();
+    const target = (table: number) => manifest.tables[table]!.loadInto ?? table;
     const merged = (all: Manifest['members']): unknown =>
-      all.map((member) =>
-        member.table === undefined ? member : { ...member, table: manifest.tables[member.table]!.loadInto ?? member.table },
-      );
+      all.map(({ table, blocks, ...member }) => ({
+        ...member,
+        ...(table !== undefined && { table: target(table) }),
+        ...(blocks && { blocks: blocks.map((block) => ({ ...block, table: target(block.table) })) }),
+      }));
     expect(merged(members)).toEqual(merged(expectedMembers));
     expect(parseManifest(await readObject(copy, key + SIDE.manifest))).toEqual(rebuilt);
     expect(await verify(copy, codec)).toMatchObject({ outcome: 'passed' });

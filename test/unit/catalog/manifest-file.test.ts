@@ -29,8 +29,8 @@ describe('a manifest', () => {
   });
 
   test('of a newer format is refused as such, whatever else is in it', () => {
-    expect(() => parse({ formatVersion: 2 })).toThrow(
-      expect.objectContaining({ code: 'BACKUP_FORMAT', message: expect.stringContaining('format version 2') }),
+    expect(() => parse({ formatVersion: 3 })).toThrow(
+      expect.objectContaining({ code: 'BACKUP_FORMAT', message: expect.stringContaining('format version 3') }),
     );
   });
 
@@ -52,6 +52,14 @@ describe('a manifest', () => {
   });
 
   const [head, chunk, tail] = sampleManifest().members as [MemberEntry, MemberEntry, MemberEntry];
+  const { table: _, ...rest } = chunk;
+  const several = {
+    ...rest,
+    blocks: [
+      { table: 0, rawLength: 10, rows: 1 },
+      { table: 0, rawLength: 20, rows: 2 },
+    ],
+  };
   test.each<[string, MemberEntry[], string]>([
     ['a gap between members', [head, { ...chunk, offset: 21, length: 19 }, tail], 'begins at byte 21'],
     ['members that overlap', [head, { ...chunk, offset: 19 }, tail], 'begins at byte 19'],
@@ -61,6 +69,10 @@ describe('a manifest', () => {
     ['no members', [], 'begin with a head'],
     ['a chunk of no table', [head, { ...chunk, table: 1 }, tail], 'names no table'],
     ['an open run', [head, { ...chunk, continues: true }, tail], 'does not go on'],
+    ['blocks of no table', [head, { ...several, blocks: [{ table: 5, rawLength: 30, rows: 3 }] }, tail], 'names no table'],
+    ['rows that are in no block', [head, { ...several, rows: 4 }, tail], 'not the sum of its blocks'],
+    ['bytes that are in no block', [head, { ...several, blocks: several.blocks.slice(1) }, tail], 'not the sum of its blocks'],
+    ['blocks in a block that goes on', [head, { ...several, continues: true }, tail], 'not the sum of its blocks'],
     ['a last member that continues', [head, chunk, { ...tail, continues: true }], 'another follows'],
     ['a chunk behind the tail', [head, { ...tail, offset: 20 }, { ...chunk, offset: 40 }], 'follows a tail'],
     ['another length of the script', [head, { ...chunk, rawLength: 31 }, tail], '91 bytes of SQL'],

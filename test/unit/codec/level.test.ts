@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { randomBytes } from 'node:crypto';
 
-import { systemClock } from '../../../src/clock.ts';
+import { codecOf, type CodecName, type Effort } from '../../../src/codec/codec.ts';
 import { LevelChooser } from '../../../src/codec/level.ts';
 
 const words = ['delivery', 'before', 'noon', 'please', 'ring', 'twice', 'leave', 'with', 'neighbour'];
@@ -13,44 +13,87 @@ const text = Buffer.from(
 );
 const keys = Buffer.from(randomBytes(100_000).toString('hex'));
 
-/** A clock by which the middle level always takes 1 ms and the small one `smallMs`. */
-function clockOf(smallMs: number) {
+/** A clock by which each trial of Huffman coding alone takes 1 ms, and the choices, in their order, as long as said. */
+function clockOf(...choices: number[]) {
+  const times = [1, ...choices];
   let reading = 0;
   let calls = 0;
   return {
     monotonic: () => {
-      // Read before the middle level, between the two, and after the small one.
-      reading += [0, 1, smallMs][calls % 3]!;
+      // Read before and after each trial.
+      if (calls % 2 === 1) reading += times[((calls - 1) / 2) % times.length]!;
       calls += 1;
       return reading;
     },
   };
 }
 
-describe('the level that is chosen when none is asked for', () => {
-  test('text is worth a higher one, random keys are not', () => {
-    expect(new LevelChooser('gzip', 'auto', clockOf(1.2)).choose(0, text)).toBe(5);
-    expect(new LevelChooser('gzip', 'auto', systemClock).choose(0, keys)).toBe(2);
+/** Times as they were measured, of words and of random digits. */
+const usual = () => clockOf(1.5, 1.9, 2, 2.1);
+const ofKeys = () => clockOf(1.5, 3, 9, 12);
+
+function sizeOf(codec: CodecName, raw: Buffer, effort: Effort): number {
+  return codecOf(codec)
+    .compress(raw, effort)
+    .reduce((sum, { length }) => sum + length, 0);
+}
+
+describe('the effort that is chosen when none is asked for', () => {
+  test('is higher for text, and the lowest for random keys', () => {
+    expect(new LevelChooser('gzip', 'auto', usual()).choose(0, text).level).toBe(5);
+    expect(new LevelChooser('gzip', 'auto', ofKeys()).choose(0, keys).level).toBe(2);
   });
 
-  test('what saves little at many times the time is not worth it', () => {
-    expect(new LevelChooser('gzip', 'auto', clockOf(50)).choose(0, text)).toBe(4);
+  test('is not the one that saves a little at many times the time', () => {
+    expect(new LevelChooser('gzip', 'auto', clockOf(1.5, 1.6, 20, 50)).choose(0, text).level).toBe(4);
   });
 
-  test('a table keeps its level for a while, and each has its own', () => {
-    const levels = new LevelChooser('gzip', 'auto', clockOf(1.2));
-    expect([levels.choose(0, text), levels.choose(1, keys), levels.choose(0, keys)]).toEqual([5, 2, 5]);
-    const later = Array.from({ length: 40 }, () => levels.choose(0, keys));
+  test('does not depend on how fast the machine is', () => {
+    const clock = usual();
+    const tenTimes = { monotonic: () => 10 * clock.monotonic() };
+    expect(new LevelChooser('gzip', 'auto', tenTimes).choose(0, text)).toEqual(
+      new LevelChooser('gzip', 'auto', usual()).choose(0, text),
+    );
+  });
+
+  test('is kept for a table for a while, and each has its own', () => {
+    let clock = usual();
+    const levels = new LevelChooser('gzip', 'auto', { monotonic: () => clock.monotonic() });
+    expect(levels.choose(0, text).level).toBe(5);
+    clock = ofKeys();
+    expect([levels.choose(1, keys), levels.choose(0, keys)].map(({ level }) => level)).toEqual([2, 5]);
+    const later = Array.from({ length: 40 }, () => levels.choose(0, keys).level);
     expect(later.at(-1)).toBe(2);
   });
 
-  test('a short or empty member has one, too; zstd stays at its first', () => {
-    expect(new LevelChooser('gzip', 'auto', systemClock).choose(undefined, Buffer.alloc(0))).toBe(2);
-    expect(new LevelChooser('zstd', 'auto', systemClock).choose(0, text)).toBe(1);
+  test('of zstd makes what can be made smaller smaller, and is the same each time', () => {
+    const effort = new LevelChooser('zstd', 'auto', usual()).choose(0, text);
+    expect(effort).toEqual(new LevelChooser('zstd', 'auto', clockOf(9, 9, 9, 9)).choose(0, text));
+    expect(sizeOf('zstd', text, effort)).toBeLessThan(sizeOf('zstd', text, { level: 1 }));
+    expect(new LevelChooser('zstd', 'auto', usual()).choose(0, keys)).toEqual({ level: 1 });
   });
 
-  test('what is asked for is taken', () => {
-    expect(new LevelChooser('gzip', 9, systemClock).choose(0, text)).toBe(9);
-    expect(new LevelChooser('zstd', 3, systemClock).choose(0, text)).toBe(3);
+  test('of zstd finds what comes again a megabyte later', () => {
+    const far = randomBytes(450_000).toString('hex');
+    const effort = new LevelChooser('zstd', 'auto', usual()).choose(0, Buffer.from(far + far));
+    expect(sizeOf('zstd', Buffer.from(far + far), effort)).toBeLessThan(1.1 * sizeOf('zstd', Buffer.from(far), { level: 1 }));
+  });
+
+  test.each(['gzip', 'zstd'] as const)('there is one for a short or empty member, too (%s)', (codec) => {
+    for (const [table, raw] of [
+      [0, Buffer.alloc(0)],
+      [undefined, Buffer.alloc(0)],
+      [0, Buffer.from('1\n')],
+    ] as const) {
+      const effort = new LevelChooser(codec, 'auto', usual()).choose(table, raw);
+      expect(Buffer.from(codecOf(codec).decompress(Buffer.concat(codecOf(codec).compress(raw, effort)), raw.length))).toEqual(
+        raw,
+      );
+    }
+  });
+
+  test('is the one that is asked for', () => {
+    expect(new LevelChooser('gzip', 9, usual()).choose(0, text)).toEqual({ level: 9 });
+    expect(new LevelChooser('zstd', 3, usual()).choose(undefined, text)).toEqual({ level: 3 });
   });
 });

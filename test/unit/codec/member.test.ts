@@ -12,23 +12,30 @@ describe.each([
 ] as const)('a %s member', (codec, [program, flag]) => {
   test('gives back what went in, with its facts in the header', () => {
     fc.assert(
-      fc.property(fc.uint8Array({ minLength: 0, maxLength: 5000 }), fc.boolean(), fc.nat(), (raw, continues, rows) => {
-        const member = encodeMember(codec, 1, { kind: 'tail', continues, rows }, raw);
-        expect(readMemberHeader(codec, member)).toEqual({
-          kind: 'tail',
-          continues,
-          length: member.length,
-          rawLength: raw.length,
-          rows,
-        });
-        expect(Buffer.from(decodeMember(codec, member))).toEqual(Buffer.from(raw));
-      }),
+      fc.property(
+        fc.uint8Array({ minLength: 0, maxLength: 5000 }),
+        fc.boolean(),
+        fc.boolean(),
+        fc.nat(),
+        (raw, continues, several, rows) => {
+          const member = encodeMember(codec, { level: 1 }, { kind: 'chunk', continues, rows, several }, raw);
+          expect(readMemberHeader(codec, member)).toEqual({
+            kind: 'chunk',
+            continues,
+            length: member.length,
+            rawLength: raw.length,
+            rows,
+            ...(several && { several }),
+          });
+          expect(Buffer.from(decodeMember(codec, member))).toEqual(Buffer.from(raw));
+        },
+      ),
     );
   });
 
   test('is refused with any one bit changed: nothing else than the raw bytes ever comes out', () => {
     const raw = Buffer.from('1\talpha\n2\tbeta\n'.repeat(3));
-    const member = encodeMember(codec, 1, fields, raw);
+    const member = encodeMember(codec, { level: 1 }, fields, raw);
     for (let bit = 0; bit < member.length * 8; bit += 1) {
       const damaged = Uint8Array.from(member);
       damaged[bit >> 3]! ^= 1 << (bit & 7);
@@ -44,14 +51,14 @@ describe.each([
   });
 
   test('is refused when it is cut off', () => {
-    const member = encodeMember(codec, 1, fields, Buffer.alloc(1000, 'abc'));
+    const member = encodeMember(codec, { level: 1 }, fields, Buffer.alloc(1000, 'abc'));
     for (let length = 0; length < member.length; length += 1) {
       expect(() => decodeMember(codec, member.subarray(0, length))).toThrow();
     }
   });
 
   test('several in a row are one file for the stock program', () => {
-    const parts = ['first\n', 'second\n', ''].map((text) => encodeMember(codec, 1, fields, Buffer.from(text)));
+    const parts = ['first\n', 'second\n', ''].map((text) => encodeMember(codec, { level: 1 }, fields, Buffer.from(text)));
     const out = execFileSync(program, [flag], { input: Buffer.concat(parts) });
     expect(out.toString()).toBe('first\nsecond\n');
   });

@@ -78,6 +78,7 @@ const file = {
     sha256: '',
     ...(i === 5 && { continues: true as const }),
   })),
+  isOfTable: (table: number) => table === 0,
 };
 
 async function description(backup: readonly string[], table: readonly string[]): Promise<string> {
@@ -93,6 +94,21 @@ describe('the description of a difference', () => {
         'In backup.sql.gz they lie in member 2, bytes 200 to 299; the first is row 8 of member 2. ' +
         'To see it: tail -c +201 backup.sql.gz | head -c 100 | gunzip | sed -n 9p',
     );
+  });
+
+  test('counts the lines of the tables before it in a member of several', async () => {
+    const [first, second, third, ...rest] = file.members;
+    const { table: _, ...whole } = third!;
+    const blocks = [
+      { table: 4, rawLength: 60, rows: 6 },
+      { table: 0, rawLength: 40, rows: 10 },
+    ];
+    const members = [first!, second!, { ...whole, rows: 16, blocks }, ...rest];
+    const found = await difference(hundred, with17('17\tsomebody else\t3'));
+    const text = describeDifference(found, ['id'], { ...file, members }).join(' ');
+    // A COPY, six rows, the end, an empty line, a COPY, and the eighth row.
+    expect(text).toContain('the first is row 8 of member 2. ');
+    expect(text).toContain('| sed -n 18p');
   });
 
   test('takes swapped values for changes of the value, not of the key', async () => {

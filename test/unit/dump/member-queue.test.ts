@@ -5,7 +5,8 @@ import type { CopiedMember } from '../../../src/dump/copy-unit.ts';
 import { MemberQueue } from '../../../src/dump/member-queue.ts';
 
 function member(table: number, continues = false, size = 1): CopiedMember {
-  return { table, bytes: new Uint8Array(size), rawLength: size, rows: 1, continues, sha256: '' };
+  const blocks = [{ table, rawLength: size, rows: 1 }];
+  return { blocks, bytes: new Uint8Array(size), rawLength: size, rows: 1, continues, sha256: '' };
 }
 
 async function drain(queue: MemberQueue): Promise<CopiedMember[]> {
@@ -35,8 +36,8 @@ describe('members on their way to the file', () => {
         queue.end();
         const out = await taken;
         expect(out).toHaveLength(sent);
-        out.forEach(({ table, continues }, i) => {
-          if (continues) expect(out[i + 1]!.table).toBe(table);
+        out.forEach(({ blocks, continues }, i) => {
+          if (continues) expect(out[i + 1]!.blocks[0]!.table).toBe(blocks[0]!.table);
         });
       }),
     );

@@ -1,11 +1,12 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 
-import { RowPacker } from '../../../src/dump/row-packer.ts';
+import { RowPacker, type RawMember } from '../../../src/dump/row-packer.ts';
+import { splitBlocks } from '../../../src/codec/copy-block.ts';
 import { referenceDigest } from '../../support/row-digest-reference.ts';
 
 const HEADER = Buffer.from('COPY public.t (a) FROM stdin;\n');
-const unit = { table: 7, label: 't', lockName: 't', sql: '', header: HEADER, weight: 0 };
+const unit = { table: 7, label: 't', lockName: 't', sql: '', header: HEADER, weight: 0, alone: true };
 
 /** CopyData messages, one a row, as a server sends them. */
 function messages(rows: readonly Buffer[]): Buffer {
@@ -22,7 +23,7 @@ function messages(rows: readonly Buffer[]): Buffer {
 }
 
 interface Packed {
-  readonly members: { text: string; rows: number; continues: boolean; table: number }[];
+  readonly members: { text: string; rows: number; continues: boolean; blocks: RawMember['blocks'] }[];
   readonly result: { rows: number; bytes: number; digest: string };
 }
 
@@ -59,7 +60,7 @@ describe('rows on their way from the server into members', () => {
           expect(result).toEqual({ rows: rows.length, bytes: text.length, digest: referenceDigest(rows) });
           for (const member of members) {
             expect(member.continues).toBe(false);
-            expect(member.table).toBe(7);
+            expect(member.blocks).toEqual([{ table: 7, rawLength: member.text.length, rows: member.rows }]);
             expect(member.text.startsWith(HEADER.toString())).toBe(true);
             expect(member.text.endsWith('\n\\.\n\n')).toBe(true);
           }
@@ -91,6 +92,54 @@ describe('rows on their way from the server into members', () => {
       expect(member.text.startsWith(HEADER.toString())).toBe(opens);
     });
     expect(Math.max(...members.map((member) => member.text.length))).toBeLessThan(1024 * 1024);
+  });
+
+  test('small tables share members; each has whole blocks there, and the digest that it has alone', () => {
+    fc.assert(
+      fc.property(fc.array(fc.array(row, { maxLength: 12 }), { minLength: 1, maxLength: 30 }), (tables) => {
+        const members: Packed['members'] = [];
+        const packer = new RowPacker(2048, ({ raw, ...member }) =>
+          members.push({ text: Buffer.from(raw).toString('latin1'), ...member }),
+        );
+        tables.forEach((rows, table) => {
+          packer.begin({ ...unit, table, alone: false });
+          packer.take(messages(rows));
+          expect(packer.end()).toMatchObject({ rows: rows.length, digest: referenceDigest(rows) });
+        });
+        packer.flush();
+        const texts = tables.map(() => '');
+        for (const { text, blocks, rows, continues } of members) {
+          expect(continues).toBe(false);
+          expect(blocks.reduce((sum, block) => sum + block.rows, 0)).toBe(rows);
+          const split = splitBlocks(Buffer.from(text, 'latin1')).map((block) => block.toString('latin1'));
+          expect(split.map(({ length }) => length)).toEqual(blocks.map(({ rawLength }) => rawLength));
+          blocks.forEach(({ table }, i) => (texts[table] = texts[table]! + split[i]!.slice(HEADER.length, -4)));
+        }
+        expect(texts).toEqual(tables.map((rows) => rows.map((line) => `${line.toString('latin1')}\n`).join('')));
+        const bytes = texts.join('').length;
+        // A member is cut where it is full, not at every table.
+        expect(members.length).toBeLessThanOrEqual(1 + Math.ceil((bytes + tables.length * 64) / 1024));
+      }),
+    );
+  });
+
+  test('a row too large for the member of small tables before it begins a member of its own', () => {
+    const members: Packed['members'] = [];
+    const packer = new RowPacker(64 * 1024, ({ raw, ...member }) =>
+      members.push({ text: Buffer.from(raw).toString('latin1'), ...member }),
+    );
+    const large = Buffer.alloc(1_000_000, 'y');
+    packer.begin({ ...unit, table: 1, alone: false });
+    packer.take(messages([Buffer.from('small')]));
+    packer.end();
+    packer.begin({ ...unit, table: 2, alone: false });
+    packer.take(messages([large]));
+    expect(packer.end()).toMatchObject({ rows: 1, digest: referenceDigest([large]) });
+    packer.flush();
+    expect(members[0]).toMatchObject({ continues: false, blocks: [{ table: 1, rows: 1 }] });
+    expect(members.slice(1, -1).every(({ continues }) => continues)).toBe(true);
+    const text = members.slice(1).map((member) => member.text);
+    expect(text.join('')).toBe(`${HEADER.toString()}${large.toString()}\n\\.\n\n`);
   });
 
   test('a table without columns has rows of nothing', () => {

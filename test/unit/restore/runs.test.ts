@@ -8,7 +8,7 @@ import { sampleManifest } from '../../support/sample-manifest.ts';
 const manifest = sampleManifest();
 
 function member(raw: string, continues = false, rows = 1): ReadMember {
-  const bytes = Buffer.from(encodeMember('gzip', 1, { kind: 'chunk', continues, rows }, Buffer.from(raw)));
+  const bytes = Buffer.from(encodeMember('gzip', { level: 1 }, { kind: 'chunk', continues, rows }, Buffer.from(raw)));
   const entry = {
     kind: 'chunk' as const,
     table: 0,
@@ -52,6 +52,18 @@ describe('the queue of COPY blocks', () => {
     expect(await textOf(first)).toBe('1\n222\n');
     expect(first!.rows()).toBe(2);
     expect(await textOf(await second)).toBe('3\n');
+  });
+
+  test('hands out the wanted blocks of a member of several one by one, those of tables that are not busy first', async () => {
+    const texts = [`${HEADER}1\n\\.\n\n`, `${HEADER}2\n2\n\\.\n\n`, `${HEADER}3\n\\.\n\n`];
+    const { table: _, ...whole } = member(texts.join('')).entry;
+    const blocks = texts.map((text, table) => ({ table, rawLength: text.length, rows: table === 1 ? 2 : 1 }));
+    const several = { ...member(texts.join('')), entry: { ...whole, rows: 4, blocks } };
+    const queue = createRunQueue(manifest, stream(several, member(`${HEADER}4\n\\.\n\n`)), (table) => table !== 2);
+    const runs = [await queue.next((table) => table === 0), await queue.next(), await queue.next(), await queue.next()];
+    expect(runs.map((run) => run?.table)).toEqual([1, 0, 0, undefined]);
+    expect(runs[0]!.rows()).toBe(2);
+    expect([await textOf(runs[0]), await textOf(runs[1]), await textOf(runs[2])]).toEqual(['2\n2\n', '1\n', '4\n']);
   });
 
   test('lets the others go on when a block of several members is given up unread', async () => {
