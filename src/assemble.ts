@@ -19,10 +19,11 @@ import type { RecoverParts } from './jobs/recover.ts';
 import { createRestoreDrill, type RestoreDrill } from './jobs/restore-drill.ts';
 import { createWeeklyCleanup, type WeeklyCleanup } from './jobs/weekly-cleanup.ts';
 import { streamWal, type WalStreamContext } from './jobs/wal-stream.ts';
-import { withAlerts } from './jobs/with-alerts.ts';
+import { stallOf, withAlerts } from './jobs/with-alerts.ts';
 import { withEvidence } from './jobs/with-evidence.ts';
 import type { StatusParts } from './jobs/status-record.ts';
 import { withStatus } from './jobs/with-status.ts';
+import { withTimeLimit } from './jobs/with-time-limit.ts';
 import type { ConnectionOptions } from './postgres/connection.ts';
 import { findPrograms, type ClientPrograms } from './postgres/programs.ts';
 import { readSigningKey } from './report/evidence-key.ts';
@@ -32,6 +33,9 @@ import { createStatusBoard, type StatusBoard } from './report/status-file.ts';
 import { slotsBetween } from './scheduler.ts';
 import { createDiskStorage } from './storage/disk.ts';
 import type { Storage } from './storage/storage.ts';
+
+/** Before a dump that stalled is begun again. */
+const STALL_PAUSE_MS = 60_000;
 
 /** The parts of the program, made from its configuration. */
 export interface Program {
@@ -137,7 +141,10 @@ function assembleSource(config: Config, own: TargetsOfSource, common: Common): P
   type JobOf<O extends JobOutcome> = Job & { run(context: JobContext): Promise<O> };
   const recorded = <O extends JobOutcome>(job: JobOf<O>) => {
     const ledger = evidence();
-    return ledger ? withEvidence(job, ledger, targets) : job;
+    const limits: Readonly<Record<string, number>> = config.limits.jobMs;
+    const limitMs = limits[job.name];
+    const limited = limitMs === undefined ? job : withTimeLimit(job, limitMs);
+    return ledger ? withEvidence(limited, ledger, targets) : limited;
   };
   const alerted = <O extends JobOutcome>(job: JobOf<O>) => {
     const pinger = pingers.get(job.name);
@@ -170,6 +177,10 @@ function assembleSource(config: Config, own: TargetsOfSource, common: Common): P
           dump: { ...config.dump, lockTimeoutMs: config.dump.lockTimeoutSeconds * 1000 },
           repair: retries,
           stallTimeoutMs: config.storage.stallTimeoutSeconds * 1000,
+          stall: {
+            ...{ limitMs: config.limits.stallMs, pauseMs: Math.min(config.limits.stallMs, STALL_PAUSE_MS) },
+            tell: ({ message, hint }, context) => alerts.tell(stallOf(name, message, hint), context),
+          },
           redact: config.redact,
           version,
           hooks: {

@@ -44,6 +44,7 @@ export const EXIT_STATUS = {
   EVIDENCE_BROKEN: 90,
   UNHEALTHY: 100,
   STALLED: 130,
+  TIME_LIMIT: 130,
   ABORTED: 130,
 } as const;
 

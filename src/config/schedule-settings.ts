@@ -2,7 +2,8 @@ import { integer } from './formats.ts';
 import type { Values } from './merge.ts';
 import type { Setting } from './setting.ts';
 
-const minutes = integer(1, 525_600, 'minutes');
+/** At most 24 days: what a timer can wait for. */
+const minutes = integer(1, 34_560, 'minutes');
 const HOUR_MS = 60 * 60_000;
 const MINUTE_MS = 60_000;
 
@@ -33,7 +34,7 @@ export const SCHEDULE_SETTINGS: readonly Setting[] = [
   },
   {
     key: 'limits.stallSeconds',
-    format: integer(5, 86_400, 'seconds'),
+    format: integer(2, 86_400, 'seconds'),
     default: 300,
     env: ['BACKUP_STALL_SECONDS'],
     about:

@@ -1,5 +1,6 @@
 import type { Level } from '../codec/level.ts';
 import type { CodecName } from '../codec/codec.ts';
+import type { BackupError } from '../errors.ts';
 import type { ConnectionOptions } from '../postgres/connection.ts';
 import type { ClientPrograms } from '../postgres/programs.ts';
 import type { ReportPlace } from '../report/report-file.ts';
@@ -7,6 +8,7 @@ import type { DiskStorage } from '../storage/disk.ts';
 import type { RetryPolicy } from '../storage/retrying.ts';
 import type { Storage } from '../storage/storage.ts';
 import type { HooksParts } from './hooks.ts';
+import type { JobContext } from './job.ts';
 
 /** Everything that the nightly backup works with. */
 export interface NightlyBackupParts {
@@ -39,6 +41,15 @@ export interface NightlyBackupParts {
   /** For copies that have to be made again. */
   readonly repair: RetryPolicy;
   readonly stallTimeoutMs: number;
+  /** Without it nobody watches whether the server still works. */
+  readonly stall?: {
+    /** How long no byte may come from the source, nor its server be seen at work. */
+    readonly limitMs: number;
+    /** Before the first new attempt after a stall; twice as long before each one after that. */
+    readonly pauseMs: number;
+    /** Told at once; the run goes on with a new attempt. */
+    readonly tell?: (error: BackupError, context: JobContext) => Promise<void>;
+  };
   /** Replaces every secret in a text. */
   readonly redact: (text: string) => string;
   /** Version of this program. */

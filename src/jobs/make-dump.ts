@@ -26,6 +26,8 @@ export interface DumpTask {
   /** The local one among them, if its lock is ours. */
   readonly spool: DiskStorage | undefined;
   readonly work: WorkArea;
+  /** Bytes came from the source. */
+  readonly onMoved: () => void;
   /** A target failed while the dump goes on. */
   readonly onTargetFailure: (target: string, error: BackupError) => void;
 }
@@ -75,7 +77,10 @@ export async function makeDump(parts: NightlyBackupParts, context: JobContext, t
         tocPath: toc.path,
         clock,
         signal,
-        onProgress: ({ copiedBytes, estimatedBytes }) => parts.watch?.progress?.(copiedBytes, estimatedBytes),
+        onProgress: ({ copiedBytes, estimatedBytes }) => {
+          task.onMoved();
+          parts.watch?.progress?.(copiedBytes, estimatedBytes);
+        },
       },
       { ...options, source: parts.source, label, version: parts.version },
     );

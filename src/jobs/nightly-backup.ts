@@ -13,6 +13,7 @@ import { makeDump, type DumpTask, type MadeDump } from './make-dump.ts';
 import { otherServers } from './other-server.ts';
 import { RunRecord } from './run-record.ts';
 import { sweepLeftovers } from './sweep-leftovers.ts';
+import { withStallWatch } from './stall-watch.ts';
 import { openWorkArea } from './work-area.ts';
 
 export interface NightlyBackupOutcome extends JobOutcome {
@@ -24,6 +25,8 @@ export interface NightlyBackup extends Job {
   run(context: JobContext): Promise<NightlyBackupOutcome>;
 }
 
+/** How often a dump begins that stalls each time. */
+const STALLED_ATTEMPTS = 3;
 /** Between two attempts of a dump. */
 const LONGEST_PAUSE_MS = 10_000;
 
@@ -97,7 +100,7 @@ async function backUp(
     );
     const source = await record.phase(
       'inspect source',
-      () => inspectSource(parts.connection, parts.findPrograms, signal),
+      () => whileNotStalled(parts, context, (limited) => inspectSource(parts.connection, parts.findPrograms, limited)),
       (found) => ({
         server: found.server.version,
         standby: found.server.standby,
@@ -123,7 +126,7 @@ async function backUp(
     };
     const onRetry = (error: BackupError, attempt: number) => {
       record.warnings.push(`attempt ${attempt} of the dump was given up: ${error.message}`);
-      log.warn({ attempt, ...errorReport(error) }, 'the source was changed under the dump; starting again from a new snapshot');
+      log.warn({ attempt, ...errorReport(error) }, 'this attempt of the dump was given up; the next begins with a new snapshot');
     };
     const task = { label, source, expectedSize: expected, targets, spool, work, onTargetFailure };
     const made = await record.phase('dump', () => dumpWithAttempts(parts, context, task, onRetry), dumpFacts);
@@ -158,20 +161,37 @@ async function backUp(
 async function dumpWithAttempts(
   parts: NightlyBackupParts,
   context: JobContext,
-  task: DumpTask,
+  task: Omit<DumpTask, 'onMoved'>,
   onRetry: (error: BackupError, attempt: number) => void,
 ): Promise<MadeDump> {
   const { signal } = context;
+  let stalls = 0;
   for (let attempt = 1; ; attempt += 1) {
     try {
-      return await makeDump(parts, context, task);
+      return await whileNotStalled(parts, context, (limited, onMoved) =>
+        makeDump(parts, { ...context, signal: limited }, { ...task, onMoved }),
+      );
     } catch (error) {
       const failure = toBackupError(error);
-      if (signal.aborted || failure.code !== 'SOURCE_CHANGED' || attempt >= parts.dump.attempts) throw failure;
+      const hasStalled = failure.code === 'STALLED';
+      if (hasStalled) stalls += 1;
+      const again = hasStalled ? stalls < STALLED_ATTEMPTS : failure.code === 'SOURCE_CHANGED';
+      if (signal.aborted || !again || attempt >= parts.dump.attempts) throw failure;
       onRetry(failure, attempt);
-      await sleep(Math.min(200 * 2 ** attempt, LONGEST_PAUSE_MS), undefined, { signal });
+      if (hasStalled) await parts.stall?.tell?.(failure, context);
+      const pause = hasStalled ? (parts.stall?.pauseMs ?? 0) * 2 ** (stalls - 1) : Math.min(200 * 2 ** attempt, LONGEST_PAUSE_MS);
+      await sleep(pause, undefined, { signal });
     }
   }
+}
+
+function whileNotStalled<T>(
+  { connection, stall }: NightlyBackupParts,
+  { clock, log, signal }: JobContext,
+  work: (signal: AbortSignal, onMoved: () => void) => Promise<T>,
+): Promise<T> {
+  if (!stall) return work(signal, () => undefined);
+  return withStallWatch({ connection, limitMs: stall.limitMs, clock, log, signal }, work);
 }
 
 function dumpFacts({ result, outcome }: MadeDump, seconds: number) {

@@ -77,13 +77,13 @@ export function withAlerts<O extends JobOutcome>(job: AnyJob<O>, parts: Alerting
 const isLockedOut = ({ error }: JobOutcome): boolean => error?.code === 'LOCKED';
 
 /** Why a run was stopped, if nobody wanted it. */
-function stallOf({ reason }: AbortSignal): BackupError | undefined {
+function stallIn({ reason }: AbortSignal): BackupError | undefined {
   return reason instanceof BackupError && reason.code === 'STALLED' ? reason : undefined;
 }
 
 function pingEventOf(outcome: JobOutcome, { slot, signal }: JobContext): PingEvent {
   if (outcome.outcome === 'success') return 'success';
-  if (outcome.outcome === 'aborted') return stallOf(signal) ? 'failure' : 'log';
+  if (outcome.outcome === 'aborted') return stallIn(signal) ? 'failure' : 'log';
   if (isLockedOut(outcome) && slot === undefined) return 'log';
   return 'failure';
 }
@@ -101,6 +101,11 @@ function errorText(outcome: JobOutcome): string {
 /** A slot that no run was started for. */
 export function lostSlot({ name: job, source = ALL }: Job, slot: Date, why: string): Seen {
   return { raise: [{ source, job, kind: 'missed', summary: `the run of ${slot.toISOString()} was missed: ${why}` }] };
+}
+
+/** A run has stalled, and begins again. */
+export function stallOf(source: string, summary: string, hint: string | undefined): Seen {
+  return { raise: [{ source, job: 'nightly-backup', kind: 'stall', summary, ...(hint !== undefined && { hint }) }] };
 }
 
 /** What an outcome says of the problems that there can be. */
@@ -128,7 +133,7 @@ function seenIn(outcome: JobOutcome, source: string, job: string, { slot, signal
   }
   if (outcome.outcome === 'success') seen.clear.push(...OVER.map(key));
   else if (outcome.outcome === 'aborted') {
-    const stall = stallOf(signal);
+    const stall = stallIn(signal);
     if (stall) raise('stall', stall.message);
   } else if (isLockedOut(outcome)) {
     if (slot !== undefined) raise('missed', `the run of ${slot.toISOString()} was missed: ${summary}`);

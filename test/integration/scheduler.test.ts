@@ -1,8 +1,10 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
-import { withClient } from '../../src/postgres/connection.ts';
+import { isAtWork, readActivity, type Backend } from '../../src/postgres/backend-activity.ts';
+import { connect, withClient } from '../../src/postgres/connection.ts';
 import { startThrowAwayServer, type ThrowAwayServer } from '../../src/postgres/throw-away-server.ts';
 import type { Draft, LedgerEntry } from '../../src/report/ledger-entry.ts';
 import { createLedger } from '../../src/report/ledger.ts';
@@ -13,6 +15,7 @@ import { installedVersions } from '../support/postgres-versions.ts';
 import { startReceiver, type Receiver } from '../support/receiver.ts';
 import { clockAt } from '../support/sample-ledger.ts';
 import { storeSample } from '../support/stored-backups.ts';
+import { startTcpProxy } from '../support/tcp-proxy.ts';
 
 const NEVER = '0 0 1 1 *';
 const DAY_MS = 24 * 60 * 60_000;
@@ -25,7 +28,9 @@ let daemons: Daemon[];
 
 beforeAll(async () => {
   server = await startThrowAwayServer({ binDirectory });
-  await withClient(server.connection, (client) => client.query('CREATE TABLE orders AS SELECT generate_series(1, 1000) AS id'));
+  await withClient(server.connection, (client) =>
+    client.query(`CREATE TABLE orders AS SELECT id, repeat(md5(id::text), 20) AS note FROM generate_series(1, 60000) AS id`),
+  );
   receiver = await startReceiver();
 });
 
@@ -68,15 +73,20 @@ async function stopped(daemon: Daemon): Promise<void> {
   await daemon.ended;
 }
 
+/** Without those of the health check, which looks at everything when the daemon starts. */
 async function entries(): Promise<LedgerEntry[]> {
   const text = await readFile(join(folder, 'logs', 'ledger.jsonl'), 'utf8');
   return text
     .trimEnd()
     .split('\n')
-    .map((line) => JSON.parse(line) as LedgerEntry);
+    .map((line) => JSON.parse(line) as LedgerEntry)
+    .filter((entry) => entry.kind !== 'job' || entry.job !== 'health-check');
 }
 
-const alerts = () => receiver.requests.map(({ body }) => JSON.parse(body) as { status: string; kind: string; summary: string });
+const alerts = () =>
+  receiver.requests
+    .map(({ body }) => JSON.parse(body) as { job: string; status: string; kind: string; summary: string })
+    .filter(({ job }) => job === 'nightly-backup');
 
 /** Leaves what a daemon with this schedule had left some days ago, when it was ended: a good backup, and the entries. */
 async function longAgo(expression: string, days: number): Promise<void> {
@@ -148,5 +158,69 @@ describe('When it starts, the daemon', () => {
     // More than a thousand, in one entry.
     const missed = (await entries()).filter((entry) => entry.kind === 'job');
     expect(missed).toMatchObject([{ state: 'missed', slots: expect.any(Number) }]);
+  });
+});
+
+async function expectRecovery(daemon: Daemon): Promise<void> {
+  const given = await daemon.logged(/^this attempt of the dump was given up/);
+  expect(given).toMatchObject({ code: 'STALLED', job: 'nightly-backup' });
+  expect(await daemon.logged(/^backup ended/)).toMatchObject({ outcome: 'success' });
+  await stopped(daemon);
+  expect(alerts()).toMatchObject([
+    { status: 'problem', kind: 'stall', summary: expect.stringContaining('no byte came from the server') },
+    { status: 'recovery', kind: 'stall' },
+  ]);
+  const run = (await entries()).find((entry) => entry.kind === 'job');
+  const report = await readFile(join(folder, 'logs', run?.kind === 'job' ? run.report!.file : ''), 'utf8');
+  expect(JSON.parse(report)).toMatchObject({ warnings: [expect.stringContaining('attempt 1 of the dump was given up')] });
+}
+
+describe('A dump that stalls', () => {
+  const stalling = { BACKUP_SCHEDULE: NEVER, BACKUP_STALL_SECONDS: '2' };
+
+  test('because the network carries nothing any more is given up, told, and made again', async () => {
+    const { host, port } = server.connection;
+    const proxy = await startTcpProxy(join(host, `.s.PGSQL.${port}`));
+    try {
+      const daemon = started({ ...stalling, POSTGRES_HOST: '127.0.0.1', POSTGRES_PORT: String(proxy.port) });
+      while (proxy.passed < 2_000_000) await sleep(5);
+      proxy.freeze();
+      await daemon.logged(/^this attempt of the dump was given up/);
+      proxy.thaw();
+      await expectRecovery(daemon);
+    } finally {
+      await proxy.stop();
+    }
+  });
+
+  test('is not what a long build of an index is, unlike a COPY that stands still', async () => {
+    await withClient(server.connection, async (client) => {
+      await client.query(`CREATE FUNCTION slow(id int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS
+        'BEGIN PERFORM count(*) FROM generate_series(1, 200000); RETURN id; END'`);
+    });
+    const session = await connect(server.connection, { applicationName: 'db-backup restore' });
+    const { processID } = session as unknown as { processID: number };
+    const looks = async (): Promise<boolean[]> => {
+      const verdicts: boolean[] = [];
+      let before: readonly Backend[] | undefined;
+      for (let look = 0; look < 5; look += 1) {
+        const now = await readActivity(server.connection, AbortSignal.timeout(10_000));
+        verdicts.push(isAtWork(before, now));
+        before = now;
+        await sleep(100);
+      }
+      return verdicts.slice(1);
+    };
+    try {
+      expect(await looks()).toEqual([false, false, false, false]);
+      const building = session.query('CREATE INDEX ON orders (slow(id))').catch((error: unknown) => String(error));
+      while ((await readActivity(server.connection, AbortSignal.timeout(10_000))).every(({ state }) => state !== 'active'));
+      expect(await looks()).toEqual([true, true, true, true]);
+      await withClient(server.connection, (client) => client.query('SELECT pg_cancel_backend($1)', [processID]));
+      expect(await building).toContain('canceling statement');
+    } finally {
+      await session.end();
+      await withClient(server.connection, (client) => client.query('DROP FUNCTION slow'));
+    }
   });
 });
