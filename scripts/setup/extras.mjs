@@ -31,7 +31,7 @@ export const S3_SERVER = {
 };
 
 export const DOCKER_ENGINE = {
-  what: 'a Docker engine under .cache/ (15 s, 320 MB, once; its images take two minutes more)',
+  what: 'a Docker engine under .cache/ (15 s, 320 MB, once; its images take two minutes and some gigabytes more)',
   isThere: () => (run('docker', ['version']).ok && run('docker', ['compose', 'version']).ok) || run('bash', [ENGINE, 'check']).ok,
   install: () => {
     script(ENGINE, 'install');
