@@ -1,6 +1,9 @@
 import type { Level } from '../codec/level.ts';
 import type { CodecName } from '../codec/codec.ts';
 import type { MemberKind } from '../codec/member.ts';
+import type { DatabaseProperties } from '../postgres/database-properties.ts';
+
+export type { DatabaseProperties };
 
 /** The newest version that is read here. Raised when a reader of an older version could misunderstand the file; fields may be added without. */
 export const MANIFEST_VERSION = 2;
@@ -54,30 +57,6 @@ export interface FileProperties {
   readonly bytes: number;
   /** Hex. */
   readonly sha256: string;
-}
-
-/** What `CREATE DATABASE` and `ALTER DATABASE` need to make an equal empty database. */
-export interface DatabaseProperties {
-  readonly name: string;
-  readonly encoding: string;
-  /** `libc`, `icu` or `builtin`; before PostgreSQL 15 always `libc`. */
-  readonly localeProvider: 'libc' | 'icu' | 'builtin';
-  readonly collate: string;
-  readonly ctype: string;
-  /** ICU or builtin locale. */
-  readonly locale?: string;
-  readonly icuRules?: string;
-  readonly collationVersion?: string;
-  readonly owner: string;
-  readonly tablespace: string;
-  /** -1: no limit. */
-  readonly connectionLimit: number;
-  readonly isTemplate: boolean;
-  /** Items as in `pg_database.datacl`; absent when the default applies. */
-  readonly acl?: readonly string[];
-  /** `ALTER DATABASE … SET` (role absent) and `ALTER ROLE … IN DATABASE … SET`. */
-  readonly settings: readonly { readonly role?: string; readonly name: string; readonly value: string }[];
-  readonly comment?: string;
 }
 
 export interface ServerProperties {

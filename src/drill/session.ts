@@ -1,29 +1,18 @@
 import { withClient, type ConnectionOptions } from '../postgres/connection.ts';
+import { NO_TIME_LIMITS, ROW_TEXT } from '../postgres/row-settings.ts';
 
 /** A connected client of the driver. */
 export type Client = Parameters<Parameters<typeof withClient>[1]>[0];
 
 /** What every session of a comparison has set, so that two databases are looked at in the same way whatever is set in them. */
 const SETTINGS = {
-  DateStyle: 'ISO, YMD',
-  IntervalStyle: 'postgres',
-  extra_float_digits: '3',
-  TimeZone: 'UTC',
-  bytea_output: 'hex',
-  search_path: '',
-  lc_monetary: 'C',
-  xmloption: 'content',
-  row_security: 'off',
+  ...ROW_TEXT,
+  ...NO_TIME_LIMITS,
   array_nulls: 'on',
   standard_conforming_strings: 'on',
-  quote_all_identifiers: 'off',
   transform_null_equals: 'off',
   default_transaction_read_only: 'off',
   default_transaction_isolation: 'read committed',
-  statement_timeout: '0',
-  lock_timeout: '0',
-  idle_in_transaction_session_timeout: '0',
-  client_encoding: 'UTF8',
 };
 
 /** Runs `use` with a connection that has these settings. When `signal` aborts, the connection is closed and `use` fails. */

@@ -1,24 +1,13 @@
 import type { Client } from 'pg';
 import { connect, type ConnectionOptions } from '../postgres/connection.ts';
+import { NO_TIME_LIMITS, ROW_TEXT } from '../postgres/row-settings.ts';
 
-/** How rows look in every dump, whatever the server, the database or the role has set (docs/backup-format.md). */
+/** How rows look in every dump, read once from front to back. */
 const COPY_SETTINGS = {
-  DateStyle: 'ISO',
-  IntervalStyle: 'postgres',
-  extra_float_digits: '3',
-  TimeZone: 'UTC',
-  bytea_output: 'hex',
-  search_path: '',
-  lc_monetary: 'C',
-  xmloption: 'content',
-  row_security: 'off',
-  quote_all_identifiers: 'off',
+  ...ROW_TEXT,
+  ...NO_TIME_LIMITS,
   synchronize_seqscans: 'off',
   max_parallel_workers_per_gather: '0',
-  statement_timeout: '0',
-  lock_timeout: '0',
-  idle_in_transaction_session_timeout: '0',
-  client_encoding: 'UTF8',
 };
 
 /** A connection that sees rows as every dump has them, on a server of that version or of one to be asked for. The caller ends it. */

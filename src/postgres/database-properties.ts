@@ -1,20 +1,25 @@
 import type { Client } from 'pg';
 
-/** What `CREATE DATABASE` and `ALTER DATABASE` need to make an equal empty database; as in a manifest. */
+/** What `CREATE DATABASE` and `ALTER DATABASE` need to make an equal empty database; a manifest has it. */
 export interface DatabaseProperties {
   readonly name: string;
   readonly encoding: string;
+  /** `libc`, `icu` or `builtin`; before PostgreSQL 15 always `libc`. */
   readonly localeProvider: 'libc' | 'icu' | 'builtin';
   readonly collate: string;
   readonly ctype: string;
+  /** ICU or builtin locale. */
   readonly locale?: string;
   readonly icuRules?: string;
   readonly collationVersion?: string;
   readonly owner: string;
   readonly tablespace: string;
+  /** -1: no limit. */
   readonly connectionLimit: number;
   readonly isTemplate: boolean;
+  /** Items as in `pg_database.datacl`; absent when the default applies. */
   readonly acl?: readonly string[];
+  /** `ALTER DATABASE … SET` (role absent) and `ALTER ROLE … IN DATABASE … SET`. */
   readonly settings: readonly { readonly role?: string; readonly name: string; readonly value: string }[];
   readonly comment?: string;
 }
