@@ -4,6 +4,7 @@ import type { Manifest } from './manifest.ts';
 /**
  * - `complete`: everything of the database, and at least one target holds it whole.
  * - `incomplete`: restorable, but something of the database is not in it; the manifest's `omitted` names it.
+ * - `being-written`: a run is at work that has stored its dump, and its manifest not yet.
  * - `unindexed`: a dump whose manifest is on no target. It may be whole: `backup-manager reindex` finds out. Never to be swept.
  * - `damaged`: no target holds it whole; `problem` says what is wrong.
  * - `newer-format`: written by a newer version of this program, which alone can judge it.
@@ -12,7 +13,8 @@ import type { Manifest } from './manifest.ts';
  *
  * Only `complete` and `incomplete` are good. What a listing sees is names and sizes; `verify` reads the bytes.
  */
-export type BackupState = 'complete' | 'incomplete' | 'unindexed' | 'damaged' | 'newer-format' | 'expired' | 'unknown';
+export type BackupState =
+  'complete' | 'incomplete' | 'being-written' | 'unindexed' | 'damaged' | 'newer-format' | 'expired' | 'unknown';
 
 /**
  * How one target holds a backup. `expired`: its removal from there has begun, whatever is left of it. `unreachable`: the target could

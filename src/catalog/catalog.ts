@@ -7,10 +7,14 @@ import { FULL, parseDumpName, SIDE } from './names.ts';
 
 /** Manifests read at the same time: enough to hide the latency of S3, few enough to bound memory. */
 const READ_AT_ONCE = 8;
+/** A run's label is older than its lock by as long as it takes to ask all targets. */
+const BEFORE_LOCK_MS = 10 * 60_000;
 
 export interface ListOptions {
   /** Go on without targets that cannot be listed; they are then named in `unreachable`. Otherwise the first such failure is thrown. */
   readonly allowUnreachable?: boolean;
+  /** Since when a run holds the lock of the backup directory: a dump of it that has no manifest yet is being written. */
+  readonly writingSince?: Date | undefined;
   readonly signal?: AbortSignal;
 }
 
@@ -50,11 +54,20 @@ export async function listBackups(targets: readonly Storage[], options: ListOpti
     // Side files alone are no backup; see leftovers.ts. A manifest alone is one that was lost.
     const known = sightings.some(({ sizes }) => sizes?.has('') === true || sizes?.has(SIDE.manifest) === true);
     if (!name || !known) return undefined;
-    return judgeBackup(key, name, sightings, await findManifest(key, targets, sightings, reader, options.signal));
+    const backup = judgeBackup(key, name, sightings, await findManifest(key, targets, sightings, reader, options.signal));
+    return isBeingWritten(backup, options.writingSince) ? beingWritten(backup) : backup;
   });
   const listed = backups.filter((backup) => backup !== undefined);
   listed.sort((a, b) => b.started.getTime() - a.started.getTime() || (a.key < b.key ? 1 : -1));
   return { backups: listed, unreachable };
+}
+
+function isBeingWritten({ state, started }: Backup, since: Date | undefined): boolean {
+  return state === 'unindexed' && since !== undefined && started.getTime() >= since.getTime() - BEFORE_LOCK_MS;
+}
+
+function beingWritten({ problem: _, ...backup }: Backup): Backup {
+  return { ...backup, state: 'being-written' };
 }
 
 /** Sizes of the files of each dump on one target: dump key → suffix (`''` for the dump itself) → bytes. */

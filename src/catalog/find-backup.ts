@@ -7,7 +7,7 @@ import { parseDumpName } from './names.ts';
 export interface FindOptions extends ListOptions {
   /** `latest` is of this source alone. */
   readonly source?: string;
-  /** What `latest` means: the newest complete one, or the newest whose removal has not begun, whatever its state. */
+  /** What `latest` means: the newest complete one, or the newest that is neither on its way in nor out, whatever its state. */
   readonly latest?: 'complete' | 'any';
 }
 
@@ -65,7 +65,7 @@ export async function searchBackup(targets: readonly Storage[], what: string, op
 function latest(backups: readonly Backup[], options: FindOptions, where: string): Omit<FoundBackup, 'unreachable'> {
   const { source, latest: meaning = 'complete' } = options;
   const others = backups.filter((backup) => backup.state !== 'expired' && (source === undefined || backup.source === source));
-  const at = others.findIndex((backup) => meaning === 'any' || backup.state === 'complete');
+  const at = others.findIndex(({ state }) => (meaning === 'any' ? state !== 'being-written' : state === 'complete'));
   const found = others[at];
   if (found) return { backup: found, skipped: others.slice(0, at) };
   const of = source === undefined ? '' : ` of ${source}`;

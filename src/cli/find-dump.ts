@@ -8,6 +8,7 @@ import { createDiskStorage } from '../storage/disk.ts';
 import type { Storage } from '../storage/storage.ts';
 import { chooseTargets, holders } from './choose-targets.ts';
 import type { CommandContext } from './command.ts';
+import { writingSince } from './writing-since.ts';
 
 /** What a person named on the command line. */
 export type Dump =
@@ -48,9 +49,16 @@ export async function findDump(context: CommandContext, what: string, targetName
   const found = await searchBackup(targets, name, {
     allowUnreachable: true,
     signal,
+    writingSince: await writingSince(config),
     ...(config.source.named ? { source: config.source.name } : {}),
   });
   const { backup } = found;
+  if (backup.state === 'being-written') {
+    throw new BackupError('LOCKED', `${backup.label} is still being written: nothing can be restored from it yet.`, {
+      hint: 'Wait until the run has ended: `backup-manager status` shows it.',
+      retryable: true,
+    });
+  }
   const copies = holders(backup, targets);
   if (backup.state === 'expired' || copies.length === 0) {
     throw new BackupError('BACKUP_DAMAGED', `${backup.label} cannot be used: ${backup.problem ?? 'no target holds its dump'}.`, {

@@ -1,5 +1,6 @@
 import { listBackups, type Listing } from '../catalog/catalog.ts';
 import type { Parts } from '../assemble.ts';
+import { writingSince } from './writing-since.ts';
 
 /**
  * What all targets of some sources hold, each backup once: of each source by its own targets, and of sources that are not configured by
@@ -15,7 +16,9 @@ export async function listOfAll(chosen: readonly Parts[], signal: AbortSignal): 
   const listed = await Promise.all(
     [...groups.values()].map(async (group) => {
       const own = new Set(group.map(({ config }) => config.source.name));
-      const { backups, unreachable } = await listBackups(group[0]!.targets, { allowUnreachable: true, signal });
+      const { backups, unreachable } = await listBackups(group[0]!.targets, {
+        ...{ allowUnreachable: true, signal, writingSince: await writingSince(group[0]!.config) },
+      });
       return { unreachable, backups: backups.filter(({ source }) => own.has(source) || !configured.has(source)) };
     }),
   );

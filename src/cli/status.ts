@@ -17,6 +17,7 @@ import { undeliveredLine } from './notify.ts';
 import { statusOfAll } from './status-all.ts';
 import { ageText, bytesText, durationText, timeText } from '../quantities.ts';
 import { factLines } from './table.ts';
+import { writingSince } from './writing-since.ts';
 
 /** How late a backup may be: the time that a run takes, and its attempts. */
 const LATE_MS = 2 * 60 * 60_000;
@@ -46,7 +47,7 @@ export async function status(context: CommandContext): Promise<number> {
     );
   }
   const [next] = nextRuns(context);
-  const seen = await overview(parts.status, clock.now(), signal);
+  const seen = await overview(parts.status, clock.now(), signal, await writingSince(config));
   const { listing } = seen;
   const ofSource = listing.backups.filter((backup) => !config.source.named || backup.source === config.source.name);
   const newest = ofSource.find(isGood);

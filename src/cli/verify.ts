@@ -6,6 +6,7 @@ import { verifyBackup, type VerifyResult } from '../restore/verify.ts';
 import { chooseTargets, holders } from './choose-targets.ts';
 import type { CommandContext } from './command.ts';
 import { bytesText, secondsText } from '../quantities.ts';
+import { writingSince } from './writing-since.ts';
 
 /** Exit status when nothing was found wrong, but not everything could be checked. */
 const INCONCLUSIVE = new BackupError('BACKUP_INCOMPLETE', '').exitStatus;
@@ -16,7 +17,7 @@ export async function verify(context: CommandContext, what: string, targetName: 
   const targets = chooseTargets(parts.targets, targetName);
   // The newest of all, not the newest good one: that the newest is damaged is what one wants to hear.
   const { backup } = await searchBackup(targets, what === '' ? 'latest' : what, {
-    ...{ allowUnreachable: true, signal, latest: 'any' as const },
+    ...{ allowUnreachable: true, signal, latest: 'any' as const, writingSince: await writingSince(config) },
     ...(config.source.named ? { source: config.source.name } : {}),
   });
   const programs = await programsFor(context, backup);

@@ -37,8 +37,14 @@ export interface Overview {
 }
 
 /** Asks all targets for what they hold of a source, and the reports for what was proven. Throws only when aborted. */
-export async function overview(parts: OverviewParts, now: Date, signal: AbortSignal): Promise<Overview> {
-  const listing = await listBackups(parts.targets, { allowUnreachable: true, signal });
+export async function overview(
+  parts: OverviewParts,
+  now: Date,
+  signal: AbortSignal,
+  /** When the run began that is writing now; see `listBackups`. */
+  writingSince?: Date,
+): Promise<Overview> {
+  const listing = await listBackups(parts.targets, { allowUnreachable: true, signal, writingSince });
   const backups = listing.backups.filter(({ source }) => source === parts.source);
   return {
     ...{ listing, backups, good: backups.filter(isGood), askedAt: now },

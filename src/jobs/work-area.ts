@@ -38,6 +38,11 @@ export async function openWorkArea(spool: DiskStorage | undefined, parent: strin
   };
 }
 
+/** Where runs without a local target work, below the configured folder. */
+export function workFolder(parent: string): string {
+  return join(parent, 'db-backup-work');
+}
+
 async function besideTheDump(spool: DiskStorage, key: string): Promise<TemporaryPath> {
   const file = await spool.begin(key);
   await file.close();
@@ -46,7 +51,7 @@ async function besideTheDump(spool: DiskStorage, key: string): Promise<Temporary
 
 /** The parent is often the system's temporary folder, where anybody may make a folder of this name first. */
 async function ownFolder(parent: string): Promise<string> {
-  const folder = join(parent, 'db-backup-work');
+  const folder = workFolder(parent);
   await mkdir(folder, { recursive: true, mode: 0o700 });
   const found = await lstat(folder);
   if (found.isDirectory() && found.uid === process.getuid?.() && (found.mode & 0o022) === 0) return folder;

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { copyFile, mkdir, mkdtemp, readdir, readFile, rename, rm, truncate, writeFile } from 'node:fs/promises';
+import { copyFile, cp, mkdir, mkdtemp, readdir, readFile, rename, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
@@ -8,6 +8,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { Ajv } from 'ajv';
 import { quoteIdentifier, withClient } from '../../src/postgres/connection.ts';
 import { startThrowAwayServer, type ThrowAwayServer } from '../../src/postgres/throw-away-server.ts';
+import { lockFile } from '../../src/storage/file-lock.ts';
 import { backupReportSchema } from '../../src/report/backup-report-schema.ts';
 import { backupManager, CLI, sourceSettings, type Ended } from '../support/command.ts';
 import { installedVersions } from '../support/postgres-versions.ts';
@@ -258,6 +259,34 @@ describe('backup-manager', () => {
     const one = await backupManager(['status', '--source', 'shop'], several);
     expect(one).toMatchObject({ status: 0, stdout: expect.stringContaining('All is well.') });
     expect((await backupManager(['list-backups', '--source', 'void'], several)).stdout).toContain('the filter leaves out');
+  });
+
+  test('a dump whose run has not written its manifest yet is shown as being written, not as damage', async () => {
+    const running = join(folder, 'running');
+    await cp(join(folder, 'backups'), running, { recursive: true });
+    const { value: before } = await json(['status'], { BACKUP_DIR: running });
+    const name = `backup_shop_${new Date()
+      .toISOString()
+      .replaceAll(/[-:]|\..*/g, '')
+      .replace('T', '_')}`;
+    await copyFile(join(running, 'full', `${label}.sql.gz`), join(running, 'full', `${name}.sql.gz`));
+    const states = async () => {
+      const { value } = await json(['list-backups'], { BACKUP_DIR: running });
+      return value.backups.filter((each: { label: string }) => each.label === name).map(({ state }: { state: string }) => state);
+    };
+    const lock = await lockFile(running);
+    expect(await states()).toEqual(['being-written']);
+    expect(await json(['status'], { BACKUP_DIR: running })).toMatchObject({
+      status: 0,
+      value: { healthy: true, backups: { ...before.backups, 'being-written': 1 } },
+    });
+    expect((await json(['verify'], { BACKUP_DIR: running })).value.label).not.toBe(name);
+    expectBlock(await backupManager(['restore', name, 'too_early'], { ...env, BACKUP_DIR: running }), {
+      ...{ status: 60, code: 'LOCKED', says: /being written/ },
+    });
+    await lock!.release();
+    expect(await states()).toEqual(['unindexed']);
+    expect(await json(['status'], { BACKUP_DIR: running })).toMatchObject({ status: 30, value: { backups: { unindexed: 1 } } });
   });
 
   test('is not well when the newest backup is old or one is damaged', async () => {
