@@ -93,6 +93,8 @@ function start(file: string, args: readonly string[], { env, stdin, stdout }: Ru
     // Messages in English, whatever the machine speaks: some are recognised by their text.
     env: { PATH: '/usr/local/bin:/usr/bin:/bin', LC_ALL: 'C', ...env },
     stdio: [stdin === undefined ? 'ignore' : 'pipe', stdout === undefined ? 'ignore' : 'pipe', 'pipe'],
+    // A group of its own: Ctrl-C is for us, who end the program in order and know that it was no failure of its own.
+    detached: true,
   });
 }
 

@@ -99,7 +99,7 @@ export async function restoreBeside<T>(
     );
     return { filled, ...placed, warnings: [...warnings, ...placed.warnings] };
   } catch (error) {
-    throw await cleanUp(connection, restoring, options, error);
+    throw await cleanUp(connection, restoring, options, context.signal, error);
   }
 }
 
@@ -194,6 +194,7 @@ async function cleanUp(
   connection: ConnectionOptions,
   name: string,
   options: BesideOptions,
+  signal: AbortSignal,
   error: unknown,
 ): Promise<BackupError> {
   const failure = toBackupError(error);
@@ -207,7 +208,8 @@ async function cleanUp(
           `The half-restored database ${quoted} is still there, because it could not be dropped (${toBackupError(second).message}).${untouched}`,
       ));
   return new BackupError(
-    failure.code === 'INTERNAL' ? 'RESTORE_FAILED' : failure.code,
+    // What an abort breaks on its way may come out as any failure.
+    signal.aborted ? 'ABORTED' : failure.code === 'INTERNAL' ? 'RESTORE_FAILED' : failure.code,
     `${failure.message.replace(/\.?$/, '.')} ${end}`,
     {
       cause: error,
