@@ -1,15 +1,16 @@
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, statfs } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
-import type { Client } from 'pg';
+import pg, { type Client } from 'pg';
 
 import { SIDE } from '../../src/catalog/names.ts';
 import { reachServer } from '../../src/cli/reach-server.ts';
 import { withClient, type ConnectionOptions } from '../../src/postgres/connection.ts';
 import { openBackup, type BackupSource } from '../../src/restore/backup-source.ts';
 import { restoreBackup, type RestoreInput, type RestoreOptions, type RestoreResult } from '../../src/restore/restore.ts';
+import { checkServer } from '../../src/restore/server-check.ts';
 import { endSessions } from '../../src/restore/drop-database.ts';
 import { nameDatabase, swapDatabases } from '../../src/restore/swap-databases.ts';
 import { createMemoryStorage } from '../../src/storage/memory.ts';
@@ -342,6 +343,77 @@ describe('a change of names that fails', () => {
   });
 });
 
+describe('a restore that replaces a database, when the last step fails', () => {
+  /** Lets the first query of any client that begins so fail, as if the server had refused it. */
+  async function refusing<T>(beginning: RegExp, run: () => Promise<T>): Promise<T> {
+    const query = pg.Client.prototype.query as (this: Client, ...args: unknown[]) => unknown;
+    let done = false;
+    pg.Client.prototype.query = function (this: Client, ...args: unknown[]) {
+      if (done || typeof args[0] !== 'string' || !beginning.test(args[0])) return query.apply(this, args);
+      done = true;
+      return Promise.reject(new Error('refused by the test'));
+    } as typeof pg.Client.prototype.query;
+    try {
+      return await run();
+    } finally {
+      pg.Client.prototype.query = query as typeof pg.Client.prototype.query;
+      expect(done).toBe(true);
+    }
+  }
+
+  const STANDING = ['live', 'postgres', 'shop', 'template0', 'template1'];
+
+  beforeEach(() => server.query('postgres', 'CREATE DATABASE live'));
+
+  test.each([
+    ['is closed to others', /^ALTER DATABASE "live" ALLOW_CONNECTIONS false/],
+    ['gives its name away', /^ALTER DATABASE "live" RENAME/],
+    ['has given its name away', /^ALTER DATABASE "live_restoring_\d+_\d+" RENAME/],
+    ['is about to be replaced for good', /^COMMIT/],
+  ])('as the old one %s: it is as it was, and what was restored is dropped', async (_when, beginning) => {
+    await server.query('live', 'CREATE TABLE mine AS SELECT 1 AS a');
+    await refusing(beginning, () =>
+      expect(restore({ database: 'live', replace: true })).rejects.toMatchObject({
+        code: 'RESTORE_FAILED',
+        message: expect.stringMatching(/refused by the test.*It is as it was\. The half-restored database was dropped/),
+      }),
+    );
+    expect(await server.query('live', 'SELECT a FROM mine')).toEqual([{ a: 1 }]);
+    expect(await server.databases()).toEqual(STANDING);
+  });
+
+  test('keeps what was restored on request: only its name is missing', async () => {
+    await server.query('live', 'CREATE TABLE mine AS SELECT 1 AS a');
+    await refusing(/^ALTER DATABASE "live" RENAME/, () =>
+      expect(restore({ database: 'live', replace: true, keepOnFailure: true })).rejects.toThrow(
+        /kept as "live_restoring_\d{8}_\d{6}"\. Database "live" was not touched/,
+      ),
+    );
+    const [kept] = (await server.databases()).filter((name) => name.startsWith('live_restoring_'));
+    expect(await server.dumpOf(kept!)).toBe(await server.dumpOf('shop'));
+  });
+
+  test('after the change of names: it has succeeded, and says that the empty database is still there', async () => {
+    const result = await refusing(/^DROP DATABASE "live_before_/, () => restore({ database: 'live' }));
+    expect(result.warnings).toEqual([
+      expect.stringMatching(/^The empty database .* still there as "live_before_.*refused by the test/),
+    ]);
+    expect(await server.databases()).toEqual(['live', result.keptDatabase, ...STANDING.slice(1)]);
+    expect(await server.dumpOf('live')).toBe(await server.dumpOf('shop'));
+  });
+
+  test('and what was restored cannot be dropped either: it says that it is there', async () => {
+    await refusing(/^DROP DATABASE "live_restoring_/, () =>
+      refusing(/^ALTER DATABASE "live" RENAME/, () =>
+        expect(restore({ database: 'live' })).rejects.toThrow(
+          /The half-restored database "live_restoring_\d+_\d+" is still there, because it could not be dropped \(refused by the test\)/,
+        ),
+      ),
+    );
+    expect((await server.databases()).filter((name) => name.startsWith('live'))).toHaveLength(2);
+  });
+});
+
 describe('a role that is no superuser', () => {
   test('names and replaces databases that autovacuum is at work in', async () => {
     await server.query('postgres', 'CREATE ROLE modest LOGIN CREATEDB');
@@ -411,8 +483,31 @@ describe('what is missing', () => {
     const database = { ...source.manifest.database, collate: 'xx_YY.UTF-8', ctype: 'xx_YY.UTF-8' };
     await expect(restore({}, { ...source, manifest: { ...source.manifest, database } })).rejects.toMatchObject({
       code: 'RESTORE_PREFLIGHT',
+      hint: expect.stringMatching(/lacks the locale, install it there, or create an empty database/),
     });
     expect(await server.databases()).toEqual(['postgres', 'shop', 'template0', 'template1']);
+  });
+
+  test('space that is not there is found before anything is written; of space that may be too little one is warned', async () => {
+    const { manifest } = source;
+    const sized = (rawBytes: number, toc = 1) => ({
+      ...manifest,
+      file: { ...manifest.file, rawBytes },
+      side: { ...manifest.side, toc: { ...manifest.side.toc!, bytes: toc } },
+    });
+    const failure = restore({}, { ...source, manifest: sized(1e18, 1e18) });
+    await expect(failure).rejects.toMatchObject({ code: 'RESTORE_PREFLIGHT' });
+    await expect(failure).rejects.toThrow(/data directory \S+ has \d+ MB free; the backup holds 1000000000000 MB/);
+    await expect(failure).rejects.toThrow(`${temporaryFolder} has`);
+    expect(await server.databases()).toEqual(['postgres', 'shop', 'template0', 'template1']);
+
+    const { bavail, bsize } = await statfs(temporaryFolder);
+    const check = { properties: manifest.database, connection: server.server.connection, serverVersion: 150000 };
+    const findings = await withClient(server.server.connection, async (client) => {
+      const given = { ...check, manifest: sized(bavail * bsize * 2), programs: server.programs, temporaryFolder };
+      return await checkServer(client, given);
+    });
+    expect(findings).toEqual({ problems: [], warnings: [expect.stringContaining('It may not be enough.')] });
   });
 });
 
