@@ -8,10 +8,10 @@ import { recordRemovedReports } from '../../src/report/ledger.ts';
 import { generateKey, readSigningKey } from '../../src/report/evidence-key.ts';
 import { createDiskStorage } from '../../src/storage/disk.ts';
 import { backupManager } from '../support/command.ts';
+import { blocksOf, runShell } from '../support/documents.ts';
 import { clockAt, openSample, sampleLedger } from '../support/sample-ledger.ts';
 
 const run = promisify(execFile);
-const DOCUMENT = new URL('../../docs/evidence.md', import.meta.url);
 
 let root: string;
 let whole: string;
@@ -27,8 +27,7 @@ beforeAll(async () => {
   const named = (await readFile(join(whole, 'ledger.jsonl'), 'utf8')).match(/backup_report_\w+\.json/)![0];
   await recordRemovedReports(sample.ledger, [named], 'older than a year');
   await rm(join(whole, named));
-  const text = await readFile(DOCUMENT, 'utf8');
-  blocks = [...text.slice(text.indexOf('<!-- a test runs')).matchAll(/```sh\n([^]*?)```/g)].map(([, code]) => code!);
+  blocks = await blocksOf('docs/evidence.md', 'sh', '<!-- a test runs');
 });
 
 afterAll(() => rm(root, { recursive: true }));
@@ -38,15 +37,7 @@ beforeEach(async () => {
   await cp(whole, folder, { recursive: true });
 });
 
-async function shell(block: number): Promise<{ status: number; says: string }> {
-  try {
-    const { stdout, stderr } = await run('sh', ['-c', blocks[block]!], { cwd: folder });
-    return { status: 0, says: stdout + stderr };
-  } catch (error) {
-    const { code, stdout, stderr } = error as { code: number; stdout: string; stderr: string };
-    return { status: code, says: stdout + stderr };
-  }
-}
+const shell = (block: number) => runShell(blocks[block]!, { cwd: folder });
 
 const ledgerLines = async () => (await readFile(join(folder, 'ledger.jsonl'), 'utf8')).split('\n').slice(0, -1);
 

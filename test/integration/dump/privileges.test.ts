@@ -1,16 +1,14 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { readFile } from 'node:fs/promises';
 
+import { blocksOf } from '../../support/documents.ts';
 import { restoreWithPsql, startTestServer, withDump, type TestServer } from '../../support/dump-to-file.ts';
 
 let server: TestServer;
 
 /** The role's SQL as the documentation gives it, with the database's name put in. */
 async function documentedRole(database: string): Promise<string> {
-  const text = await readFile(new URL('../../../docs/least-privilege.md', import.meta.url), 'utf8');
-  const block = /```sql\n([^]*?)```/.exec(text)?.[1];
-  if (block === undefined) throw new Error('docs/least-privilege.md has no SQL');
-  return block.replaceAll('shop', database);
+  const [block] = await blocksOf('docs/least-privilege.md', 'sql');
+  return block!.replaceAll('shop', database);
 }
 
 beforeAll(async () => {
