@@ -3,6 +3,9 @@ import { fileURLToPath } from 'node:url';
 
 export const REPOSITORY = fileURLToPath(new URL('../..', import.meta.url));
 
+/** Compiled code, and TypeScript without its types, from one start of Node to the next. */
+const NODE_COMPILE_CACHE = `${REPOSITORY}node_modules/.cache/db-backup-node`;
+
 /**
  * Runs a JavaScript program of node_modules on this Node. `onLine` sees each line of its stderr as it comes.
  * Resolves to its exit status and everything it wrote; a program that runs for longer than `minutes` is killed.
@@ -11,7 +14,7 @@ export async function runProgram(program, args, { onLine, minutes = 10, nodeOpti
   const child = spawn(process.execPath, [...nodeOptions, `${REPOSITORY}node_modules/${program}`, ...args], {
     cwd: REPOSITORY,
     stdio: ['ignore', 'pipe', 'pipe'],
-    env: { ...process.env, ...env, FORCE_COLOR: '0', NO_COLOR: '1' },
+    env: { NODE_COMPILE_CACHE, ...process.env, ...env, FORCE_COLOR: '0', NO_COLOR: '1' },
   });
   let output = '';
   let line = '';

@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { PHASES } from '../../src/drill/verdict.ts';
 import { createDiskStorage } from '../../src/storage/disk.ts';
+import { BARE_ENVIRONMENT } from '../support/environment.ts';
 import { sourceSettings } from '../support/command.ts';
 import { makeBackup } from '../support/make-backup.ts';
 import { processesWith, untilNone } from '../support/processes.ts';
@@ -45,7 +46,7 @@ async function drill(fatal = '', more: Record<string, string> = {}): Promise<Dri
   const child = spawn(process.execPath, [SCRIPT, fatal], {
     stdio: ['ignore', 'pipe', 'inherit'],
     env: {
-      ...{ PATH: process.env['PATH'], ...sourceSettings(shop.shop), BACKUP_DIR: join(folder, 'backups') },
+      ...{ ...BARE_ENVIRONMENT, ...sourceSettings(shop.shop), BACKUP_DIR: join(folder, 'backups') },
       ...{ BACKUP_WORK_DIR: join(folder, 'work'), BACKUP_PROGRAM_DIRECTORIES: shop.programs.directory, ...more },
     },
   });

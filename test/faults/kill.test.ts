@@ -16,6 +16,7 @@ import { verifyBackup } from '../../src/restore/verify.ts';
 import { createDiskStorage } from '../../src/storage/disk.ts';
 import { createS3Storage } from '../../src/storage/s3.ts';
 import type { Storage } from '../../src/storage/storage.ts';
+import { BARE_ENVIRONMENT } from '../support/environment.ts';
 import { installedVersions } from '../support/postgres-versions.ts';
 import { processesWith, untilNone } from '../support/processes.ts';
 import { seededRandom } from '../support/random.ts';
@@ -86,7 +87,7 @@ async function runBackup(when = ''): Promise<Run> {
   const child = spawn(process.execPath, [SCRIPT, when], {
     stdio: ['ignore', 'pipe', 'inherit'],
     env: {
-      ...{ PATH: process.env['PATH'], POSTGRES_HOST: host, POSTGRES_PORT: String(port), POSTGRES_USER: user },
+      ...{ ...BARE_ENVIRONMENT, POSTGRES_HOST: host, POSTGRES_PORT: String(port), POSTGRES_USER: user },
       ...{ POSTGRES_DB: database, BACKUP_DIR: folder, BACKUP_PROGRAM_DIRECTORIES: programs.directory, BACKUP_WORKERS: '2' },
       ...(s3 && {
         ...{ BACKUP_S3_BUCKET: BUCKET, BACKUP_S3_ENDPOINT: s3.endpoint, AWS_REGION: s3.region },

@@ -32,6 +32,7 @@ import type { RetentionRules } from '../../src/retention/stored-backup.ts';
 import { createDiskStorage, type DiskStorage } from '../../src/storage/disk.ts';
 import { createS3Storage, type S3Storage } from '../../src/storage/s3.ts';
 import type { Storage } from '../../src/storage/storage.ts';
+import { BARE_ENVIRONMENT } from '../support/environment.ts';
 import { backupManager } from '../support/command.ts';
 import { keysOf, sha256Of } from '../support/content.ts';
 import { putBytes } from '../support/make-backup.ts';
@@ -382,7 +383,7 @@ suite('a clean-up that dies of SIGKILL', () => {
     for (const moment of moments) {
       const child = spawn(process.execPath, [MORTAL, moment], {
         stdio: ['ignore', 'ignore', 'inherit'],
-        env: { PATH: process.env['PATH'], ...env },
+        env: { ...BARE_ENVIRONMENT, ...env },
       });
       expect([moment, ...((await once(child, 'close')) as unknown[])]).toEqual([moment, null, 'SIGKILL']);
       for (const backup of (await listBackups([local, s3])).backups.filter(isGood)) {
@@ -397,7 +398,7 @@ suite('a clean-up that dies of SIGKILL', () => {
     }
     const child = spawn(process.execPath, [MORTAL, ''], {
       stdio: ['ignore', 'pipe', 'inherit'],
-      env: { PATH: process.env['PATH'], ...env },
+      env: { ...BARE_ENVIRONMENT, ...env },
     });
     let text = '';
     child.stdout.setEncoding('utf8').on('data', (part: string) => (text += part));

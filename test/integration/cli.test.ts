@@ -10,6 +10,7 @@ import { quoteIdentifier, withClient } from '../../src/postgres/connection.ts';
 import { startThrowAwayServer, type ThrowAwayServer } from '../../src/postgres/throw-away-server.ts';
 import { lockFile } from '../../src/storage/file-lock.ts';
 import { backupReportSchema } from '../../src/report/backup-report-schema.ts';
+import { BARE_ENVIRONMENT } from '../support/environment.ts';
 import { backupManager, CLI, sourceSettings, type Ended } from '../support/command.ts';
 import { installedVersions } from '../support/postgres-versions.ts';
 import { testWithMounts, withMount } from '../support/mounting.ts';
@@ -327,7 +328,7 @@ describe('backup-manager', () => {
       const script = `"$0" "$1" ${args} ${which} | true; exit "\${PIPESTATUS[0]}"`;
       const child = spawn('bash', ['-c', script, process.execPath, CLI], {
         stdio: 'ignore',
-        env: { PATH: '/usr/local/bin:/usr/bin:/bin', ...env, ...more },
+        env: { ...BARE_ENVIRONMENT, ...env, ...more },
       });
       const [status] = (await once(child, 'close')) as [number | null];
       return status;

@@ -9,6 +9,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { connect, withClient } from '../../src/postgres/connection.ts';
 import { startThrowAwayServer, type ThrowAwayServer } from '../../src/postgres/throw-away-server.ts';
+import { BARE_ENVIRONMENT } from '../support/environment.ts';
 import { backupManager, sourceSettings } from '../support/command.ts';
 import { installedVersions } from '../support/postgres-versions.ts';
 import { processesWith, untilNone } from '../support/processes.ts';
@@ -55,7 +56,7 @@ function startDaemon(env: Record<string, string>): Daemon {
   const child = spawn(process.execPath, [MAIN], {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: {
-      ...{ PATH: '/usr/local/bin:/usr/bin:/bin', BACKUP_DIR: folder, BACKUP_PROGRAM_DIRECTORIES: binDirectory },
+      ...{ ...BARE_ENVIRONMENT, BACKUP_DIR: folder, BACKUP_PROGRAM_DIRECTORIES: binDirectory },
       // What is run at the start has tests of its own (scheduler.test.ts).
       BACKUP_CATCH_UP_HOURS: '0',
       ...sourceSettings(server.connection),

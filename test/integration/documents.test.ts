@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { withClient } from '../../src/postgres/connection.ts';
 import { startThrowAwayServer, type ThrowAwayServer } from '../../src/postgres/throw-away-server.ts';
+import { BARE_ENVIRONMENT } from '../support/environment.ts';
 import { CLI, sourceSettings } from '../support/command.ts';
 import { blocksOf, ROOT, runShell } from '../support/documents.ts';
 import { installedVersions } from '../support/postgres-versions.ts';
@@ -39,6 +40,7 @@ beforeAll(async () => {
   await writeFile(join(folder, 'bin', 'backup-manager'), `#!/bin/sh\nexec '${process.execPath}' '${CLI}' "$@"\n`);
   await chmod(join(folder, 'bin', 'backup-manager'), 0o755);
   env = {
+    ...BARE_ENVIRONMENT,
     PATH: [join(folder, 'bin'), binDirectory, join(ROOT, 'node_modules/.bin'), '/usr/local/bin:/usr/bin:/bin'].join(':'),
     HOME: folder,
     BACKUP_DIR: join(folder, 'backups'),
@@ -111,7 +113,9 @@ describe('The commands of the documents do what is written there', () => {
     await query('postgres', 'ALTER ROLE backup SUPERUSER');
     const port = `export POSTGRES_PORT=${server.connection.port}\n`;
     const said = await run('README.md', [port + quickStart!], ROOT);
-    expect(said).toMatch(/is stored\.[^]*complete[^]*passed[^]*is restored into database "shop_restored"[^]*Success: the backup restores/);
+    expect(said).toMatch(
+      /is stored\.[^]*complete[^]*passed[^]*is restored into database "shop_restored"[^]*Success: the backup restores/,
+    );
     label = (await labels())[0]!;
   });
 

@@ -10,6 +10,7 @@ import { reachServer } from '../../src/cli/reach-server.ts';
 import { withClient, type ConnectionOptions } from '../../src/postgres/connection.ts';
 import { openBackup, type BackupSource } from '../../src/restore/backup-source.ts';
 import { restoreBackup, type RestoreInput, type RestoreOptions, type RestoreResult } from '../../src/restore/restore.ts';
+import { NO_CHOICE } from '../../src/restore/extension-choice.ts';
 import { checkServer } from '../../src/restore/server-check.ts';
 import { endSessions } from '../../src/restore/drop-database.ts';
 import { nameDatabase, swapDatabases } from '../../src/restore/swap-databases.ts';
@@ -502,7 +503,7 @@ describe('what is missing', () => {
     expect(await server.databases()).toEqual(['postgres', 'shop', 'template0', 'template1']);
 
     const { bavail, bsize } = await statfs(temporaryFolder);
-    const check = { properties: manifest.database, connection: server.server.connection, serverVersion: 150000 };
+    const check = { properties: manifest.database, connection: server.server.connection, serverVersion: 150000, extensions: NO_CHOICE };
     const findings = await withClient(server.server.connection, async (client) => {
       const given = { ...check, manifest: sized(bavail * bsize * 2), programs: server.programs, temporaryFolder };
       return await checkServer(client, given);

@@ -7,6 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { connect, withClient } from '../../src/postgres/connection.ts';
 import { startThrowAwayServer, type ThrowAwayServer } from '../../src/postgres/throw-away-server.ts';
+import { BARE_ENVIRONMENT } from '../support/environment.ts';
 import { backupManager, CLI, sourceSettings } from '../support/command.ts';
 import { installedVersions } from '../support/postgres-versions.ts';
 import { processesWith, untilNone } from '../support/processes.ts';
@@ -80,7 +81,7 @@ function onTerminal(args: string): OnTerminal {
   const command = `(trap : HUP INT; ${process.execPath} ${CLI} ${args}; echo $? >${status}); true`;
   const terminal = spawn('script', ['-qec', command, '/dev/null'], {
     stdio: ['pipe', 'pipe', 'ignore'],
-    env: { PATH: '/usr/local/bin:/usr/bin:/bin', SHELL: '/bin/sh', TERM: 'xterm', ...env },
+    env: { ...BARE_ENVIRONMENT, SHELL: '/bin/sh', TERM: 'xterm', ...env },
   });
   const closed = once(terminal, 'close');
   let shown = '';

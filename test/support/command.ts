@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import type { ConnectionOptions } from '../../src/postgres/connection.ts';
+import { BARE_ENVIRONMENT } from './environment.ts';
 
 export interface Ended {
   readonly status: number | null;
@@ -16,7 +17,7 @@ export const CLI = fileURLToPath(new URL('../../src/cli.ts', import.meta.url));
 export async function backupManager(args: readonly string[], env: Readonly<Record<string, string>>): Promise<Ended> {
   const child = spawn(process.execPath, [CLI, ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],
-    env: { PATH: '/usr/local/bin:/usr/bin:/bin', ...env },
+    env: { ...BARE_ENVIRONMENT, ...env },
   });
   let [stdout, stderr] = ['', ''];
   child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text));
