@@ -347,17 +347,18 @@ describe('a change of names that fails', () => {
 describe('a restore that replaces a database, when the last step fails', () => {
   /** Lets the first query of any client that begins so fail, as if the server had refused it. */
   async function refusing<T>(beginning: RegExp, run: () => Promise<T>): Promise<T> {
-    const query = pg.Client.prototype.query as (this: Client, ...args: unknown[]) => unknown;
+    const prototype = pg.Client.prototype as unknown as { query: (this: Client, ...args: unknown[]) => unknown };
+    const { query } = prototype;
     let done = false;
-    pg.Client.prototype.query = function (this: Client, ...args: unknown[]) {
+    prototype.query = function (...args) {
       if (done || typeof args[0] !== 'string' || !beginning.test(args[0])) return query.apply(this, args);
       done = true;
       return Promise.reject(new Error('refused by the test'));
-    } as typeof pg.Client.prototype.query;
+    };
     try {
       return await run();
     } finally {
-      pg.Client.prototype.query = query as typeof pg.Client.prototype.query;
+      prototype.query = query;
       expect(done).toBe(true);
     }
   }
@@ -503,7 +504,12 @@ describe('what is missing', () => {
     expect(await server.databases()).toEqual(['postgres', 'shop', 'template0', 'template1']);
 
     const { bavail, bsize } = await statfs(temporaryFolder);
-    const check = { properties: manifest.database, connection: server.server.connection, serverVersion: 150000, extensions: NO_CHOICE };
+    const check = {
+      properties: manifest.database,
+      connection: server.server.connection,
+      serverVersion: 150000,
+      extensions: NO_CHOICE,
+    };
     const findings = await withClient(server.server.connection, async (client) => {
       const given = { ...check, manifest: sized(bavail * bsize * 2), programs: server.programs, temporaryFolder };
       return await checkServer(client, given);
