@@ -6,7 +6,8 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { sourceSettings, backupManager, type Ended } from '../support/command.ts';
+import { sourceSettings, backupManager, CLI, type Ended } from '../support/command.ts';
+import { blocksOf, runShell } from '../support/documents.ts';
 import { startTestServer, type TestServer } from '../support/dump-to-file.ts';
 import { installedVersions } from '../support/postgres-versions.ts';
 import { processesWith } from '../support/processes.ts';
@@ -198,6 +199,24 @@ describe.each(MAJORS)('point-in-time recovery of PostgreSQL %i', (major) => {
     expect(await ground.marksAfter('killed', '--to', 'latest', ...from)).toBe(8);
   });
 
+  test('the commands of docs/pitr.md work as they stand there', async () => {
+    const [block] = await blocksOf('docs/pitr.md', 'sh');
+    const instant = await ground.mark();
+    const [{ n: marks }] = (await ground.sql('SELECT count(*)::int AS n FROM marks')) as [{ n: number }];
+    await ground.recoverableTo(await ground.mark());
+    const into = join(ground.folder, 'by-the-document');
+    const commands = block!.replaceAll('/var/lib/postgresql/recovered', into).replaceAll('2026-01-31T14:05:00Z', instant);
+    const shell = `set -e\nbackup-manager() { ${process.execPath} ${CLI} "$@"; }\npg_ctl() { :; }\n${commands}`;
+    const done = await runShell(shell, { cwd: ground.folder, env: { ...ground.env, PATH: '/usr/local/bin:/usr/bin:/bin' } });
+    expect(done).toMatchObject({ status: 0, says: expect.stringContaining(`${into} is ready`) });
+    const server = await startServerOn(into, ground.server.programs.directory, ground.server.connection);
+    try {
+      expect(await server.row('SELECT count(*)::int AS n FROM marks')).toEqual({ n: marks });
+    } finally {
+      await server.stop();
+    }
+  });
+
   test('targets that cannot be reached are refused with the nearest that can, and nothing is written', async () => {
     const into = join(ground.folder, 'refused');
     const future = await ground.run('recover', '--to', '2100-01-01T00:00:00Z', '--into', into);
@@ -236,7 +255,7 @@ describe.each(MAJORS)('point-in-time recovery of PostgreSQL %i', (major) => {
       const alone = await ground.run('recover', '--into', into, '--target', 'local');
       expect(alone).toMatchObject({ status: 30, stderr: expect.stringContaining(file) });
       expect(await readdir(ground.folder)).not.toContain('damaged');
-      if (s3) expect(await ground.marksAfter('mended', '--to', 'latest')).toBe(8);
+      if (s3) expect(await ground.marksAfter('mended', '--to', 'latest')).toBe(10);
     } finally {
       await writeFile(file, whole);
     }
