@@ -17,7 +17,7 @@ describe('The dump that a person named', () => {
     await putBytes(s3, key + SIDE.manifest, serializeManifest(manifest));
     const context = {
       parts: { targets: [local, s3] },
-      config: { targets: {}, source: { named: false } },
+      config: { targets: {}, paths: { work: '/nonexistent' }, source: { named: false } },
       signal: new AbortController().signal,
     } as unknown as CommandContext;
 
