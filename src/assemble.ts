@@ -8,6 +8,7 @@ import { baseBackupParts, recoverParts, walStreamParts } from './assemble/pitr-p
 import { createTargets, type Decorate, type TargetsOfSource } from './assemble/targets.ts';
 import { systemClock } from './clock.ts';
 import type { Config, Configs, SharedConfig } from './config.ts';
+import { covers } from './config/choose-source.ts';
 import { createBaseBackup, type BaseBackup } from './jobs/base-backup.ts';
 import type { BackupWatch } from './jobs/backup-parts.ts';
 import type { DrillRequest } from './jobs/drill-parts.ts';
@@ -24,6 +25,7 @@ import { withEvidence } from './jobs/with-evidence.ts';
 import type { StatusParts } from './jobs/status-record.ts';
 import { withStatus } from './jobs/with-status.ts';
 import { withTimeLimit } from './jobs/with-time-limit.ts';
+import type { Pinger } from './notify/ping.ts';
 import type { ConnectionOptions } from './postgres/connection.ts';
 import { findPrograms, type ClientPrograms } from './postgres/programs.ts';
 import { readSigningKey } from './report/evidence-key.ts';
@@ -49,6 +51,8 @@ export interface Program {
   readonly alerting: Alerting;
   /** The status file of all sources; undefined where it has no folder. */
   readonly board: StatusBoard | undefined;
+  /** The parts of one more source, such as one database of a source that stands for all of its server. */
+  of(config: Config): Parts;
   /** Closes idle connections of the targets. */
   close(): void;
 }
@@ -70,6 +74,8 @@ export interface Parts {
   evidence(): Evidence | undefined;
   /** Who is told of problems; every job below tells them. */
   readonly alerting: AlertingTools;
+  /** The same job, with its entry in the ledger and its alerts, as those below have them. */
+  told<O extends JobOutcome>(job: JobOf<O>): JobOf<O>;
   nightlyBackup(watch?: BackupWatch): NightlyBackup;
   restoreDrill(request?: DrillRequest, watch?: BackupWatch): RestoreDrill;
   weeklyCleanup(): WeeklyCleanup;
@@ -90,6 +96,8 @@ export interface AssembleOptions {
   /** Puts something around a target: tests of what happens when one fails. */
   readonly decorate?: Decorate;
 }
+
+type JobOf<O extends JobOutcome> = Job & { run(context: JobContext): Promise<O> };
 
 /** The parts for one source alone. */
 export function assemble(config: Config, options: AssembleOptions = {}): Parts {
@@ -113,10 +121,12 @@ export function assembleAll({ shared, sources }: Configs, options: AssembleOptio
   );
   const close = (): void => targets.close();
   const board = shared.paths.status === undefined ? undefined : createStatusBoard(shared.paths.status, version);
-  const common = { version, decorate, folder, evidence, alerting, board, close };
+  const isConfigured = (name: string) => sources.some((config) => covers(config, name));
+  const common = { version, decorate, folder, evidence, alerting, board, close, isConfigured };
   return {
     config: shared,
     sources: ofEach.map(({ config, own }) => assembleSource(config, own, common)),
+    of: (config) => assembleSource(config, targets.of(config), common),
     ...{ version, evidence, alerting, board, close },
   };
 }
@@ -124,6 +134,8 @@ export function assembleAll({ shared, sources }: Configs, options: AssembleOptio
 interface Common extends Pick<Program, 'version' | 'evidence' | 'alerting' | 'board' | 'close'> {
   readonly decorate: Decorate;
   readonly folder: ReportPlace;
+  /** Whether it is the name of a configured source. */
+  readonly isConfigured: (name: string) => boolean;
 }
 
 function assembleSource(config: Config, own: TargetsOfSource, common: Common): Parts {
@@ -134,40 +146,47 @@ function assembleSource(config: Config, own: TargetsOfSource, common: Common): P
   const reports = [common.folder, ...others.map(inLogs)];
   const programsFor = (serverMajor: number) => findPrograms({ serverMajor, ...config.programs });
   const { alerts, notifiers } = alerting;
-  const pingers = alerting.pingers.get(name)!;
+  const named = config.source.listed ? { reportName: name } : {};
+  const pingers = alerting.pingers.get(name);
 
   const pitr = { own, findPrograms: programsFor, reports, version };
 
-  type JobOf<O extends JobOutcome> = Job & { run(context: JobContext): Promise<O> };
-  const recorded = <O extends JobOutcome>(job: JobOf<O>) => {
-    const ledger = evidence();
-    const limits: Readonly<Record<string, number>> = config.limits.jobMs;
-    const limitMs = limits[job.name];
-    const limited = limitMs === undefined ? job : withTimeLimit(job, limitMs);
-    return ledger ? withEvidence(limited, ledger, targets) : limited;
-  };
-  const alerted = <O extends JobOutcome>(job: JobOf<O>) => {
-    const pinger = pingers.get(job.name);
+  const tools = { alerts, notifiers, pingers: pingers ?? new Map<string, Pinger>() };
+  const alerted = <O extends JobOutcome>(job: JobOf<O>): JobOf<O> => {
+    const pinger = tools.pingers.get(job.name);
     if (alerts.channels.length === 0 && !pinger) return job;
     return withAlerts(job, { source: name, alerts, ...(pinger && { pinger }), redact: config.redact });
   };
+  const recorded = <O extends JobOutcome>(job: JobOf<O>, heads = targets): JobOf<O> => {
+    const ledger = evidence();
+    return ledger ? withEvidence(job, ledger, heads) : job;
+  };
+  const told = <O extends JobOutcome>(job: JobOf<O>, heads = targets): JobOf<O> => alerted(recorded(job, heads));
 
   const drills = { targets, others, version, backupReports: reports, decorate };
   const drillReports = drillParts(config, drills).reports;
   const status = statusParts(config, { targets, drillReports, board });
-  const around = <O extends JobOutcome>(job: JobOf<O>) => alerted(board ? withStatus(recorded(job), status) : recorded(job));
+  const limited = <O extends JobOutcome>(job: JobOf<O>): JobOf<O> => {
+    const limits: Readonly<Record<string, number>> = config.limits.jobMs;
+    const limitMs = limits[job.name];
+    return limitMs === undefined ? job : withTimeLimit(job, limitMs);
+  };
+  const around = <O extends JobOutcome>(job: JobOf<O>) => {
+    const done = recorded(limited(job));
+    return alerted(board ? withStatus(done, status) : done);
+  };
 
   return {
     config,
     connection,
     targets,
     findPrograms: programsFor,
-    ...{ reports, drillReports, version, evidence, status },
-    alerting: { alerts, notifiers, pingers },
+    ...{ reports, drillReports, version, evidence, status, told },
+    alerting: tools,
     nightlyBackup: (watch) =>
       around(
         createNightlyBackup({
-          source: name,
+          ...{ source: name, ...named },
           connection,
           findPrograms: programsFor,
           targets,
@@ -202,22 +221,14 @@ function assembleSource(config: Config, own: TargetsOfSource, common: Common): P
             why,
           ),
       };
-      const job = createWeeklyCleanup(cleanupParts(config, { ...given, ...record }));
+      const elsewhere = (other: string) => other !== name && common.isConfigured(other);
+      const job = createWeeklyCleanup(cleanupParts(config, { ...given, ...named, ...record, elsewhere }));
       return { ...job, ...around(job) };
     },
     healthCheck: () => {
-      const given = {
-        connection,
-        findPrograms: programsFor,
-        reports,
-        version,
-        evidence: evidence(),
-        alerting: { alerts, notifiers, pingers },
-      };
-      const job = createHealthCheck(healthParts(config, status, given));
-      const ledger = evidence();
+      const given = { connection, findPrograms: programsFor, reports, version, evidence: evidence(), alerting: tools, ...named };
       // Its entries are vouched for by the head that the next other job stores: one every hour would be too many.
-      return alerted(ledger ? withEvidence(job, ledger, []) : job);
+      return told(createHealthCheck(healthParts(config, status, given)), []);
     },
     baseBackup: (watch) => alerted(recorded(createBaseBackup({ ...baseBackupParts(config, pitr), ...(watch && { watch }) }))),
     streamWal: (context) => streamWal(walStreamParts(config, pitr), context),

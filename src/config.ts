@@ -14,7 +14,7 @@ import { pitrConfig, type PitrConfig } from './config/pitr-settings.ts';
 import { retentionConfig, type RetentionConfig } from './config/retention-config.ts';
 import { s3Target, type S3Target } from './config/s3-target.ts';
 import { createRedactor, maskWhenShown } from './config/secrets.ts';
-import { drillTarget, sourceConnection, type SourceConnection } from './config/source-connection.ts';
+import { drillTarget, isEveryDatabase, sourceConnection, type SourceConnection } from './config/source-connection.ts';
 import { checkSources, problemsOfSources } from './config/sources.ts';
 import { BackupError } from './errors.ts';
 
@@ -65,6 +65,8 @@ export interface Config extends SharedConfig {
     readonly named: boolean;
     /** Whether it is one of `sources`, and not the one that the variables name. */
     readonly listed: boolean;
+    /** Set when it stands for every database of its server but these; then `connection` leads to `postgres`. */
+    readonly every?: { readonly exclude: readonly string[] };
     readonly connection: SourceConnection;
   };
   readonly targets: { readonly local?: { readonly directory: string; readonly mounted: boolean }; readonly s3?: S3Target };
@@ -155,28 +157,14 @@ export function loadConfigs(options: LoadConfigOptions): Configs {
   };
 }
 
-/** The one source. Throws `USAGE` when several are configured. */
-export function loadConfig(options: LoadConfigOptions): Config {
-  return chooseSource(loadConfigs(options), undefined);
-}
-
-/** The source of that name, or the only one. Throws `USAGE` when there is none, or when one has to be named; with all their names. */
-export function chooseSource({ sources }: Configs, name: string | undefined): Config {
-  const [first] = sources;
-  const chosen =
-    name === undefined ? (sources.length === 1 ? first : undefined) : sources.find(({ source }) => source.name === name);
-  if (chosen) return chosen;
-  const names = sources.map(({ source }) => source.name).join(', ');
-  const what = name === undefined ? `there are ${sources.length} sources` : `there is no source ${JSON.stringify(name)}`;
-  throw new BackupError('USAGE', what, { hint: `Name one with --source: ${names}.` });
-}
-
 function mergeSource(layers: readonly Layer[], name: string, own: Layer, problems: Problem[]): { name: string; values: Values } {
   return { name, values: mergeLayers([...layers, own], problems) };
 }
 
 function sourceOf(name: string, values: Values, connection: SourceConnection, listed: boolean): Config['source'] {
-  return { name, named: values.has('source.database'), listed, connection };
+  const every = isEveryDatabase(values) && { every: { exclude: values.list('source.exclude') } };
+  // Its databases are several sources, even where it is the only one.
+  return { name, named: values.has('source.database'), listed: listed || every !== false, ...every, connection };
 }
 
 function sharedConfig(values: Values, environment: string, env: Environment, redact: (text: string) => string): SharedConfig {

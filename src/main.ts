@@ -4,10 +4,12 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { assembleAll, type Program } from './assemble.ts';
 import { dueRuns, missedBefore, ranBefore } from './assemble/at-start.ts';
+import { scheduledJobs } from './assemble/schedule.ts';
 import { startProblems, tellOfFailedStart } from './assemble/start-failure.ts';
 import { errorBlock } from './cli/error-block.ts';
 import { systemClock } from './clock.ts';
 import { loadConfigs, processEnvironment, type SharedConfig } from './config.ts';
+import { covers } from './config/choose-source.ts';
 import { readNotifyPart } from './config/notify-part.ts';
 import { BackupError, toBackupError } from './errors.ts';
 import { startHeartbeat } from './heartbeat.ts';
@@ -48,17 +50,7 @@ function run(): void {
   };
   const log = createLog(shared.log.level, { redact: shared.redact, destination });
   const program = assembleAll(configs);
-  const entries = program.sources.flatMap((parts) => {
-    const { backup, cleanup, drill, health, base, timeZone, catchUpMs } = parts.config.schedule;
-    return [
-      { job: parts.nightlyBackup(), expression: backup, timeZone, catchUpMs },
-      { job: parts.weeklyCleanup(), expression: cleanup, timeZone, catchUpMs },
-      { job: parts.restoreDrill(), expression: drill, timeZone, catchUpMs },
-      // One is made at every start.
-      { job: parts.healthCheck(), expression: health, timeZone },
-      ...(parts.config.pitr.enabled ? [{ job: parts.baseBackup(), expression: base, timeZone, catchUpMs }] : []),
-    ];
-  });
+  const entries = scheduledJobs(program);
   const evidence = program.evidence();
   const { alerts } = program.alerting;
   const names = program.sources.map(({ config }) => config.source.name);
@@ -170,19 +162,16 @@ function logFile({ paths, log }: SharedConfig): LogFile | undefined {
 }
 
 /** Shows that the daemon lives, and drops sources that are not configured any more from the status file. */
-async function beginStatus({ board, config, sources }: Program, log: Log): Promise<void> {
-  if (!board || config.paths.status === undefined) {
+async function beginStatus({ board, config: shared, sources }: Program, log: Log): Promise<void> {
+  if (!board || shared.paths.status === undefined) {
     log.warn('no status.json and no daemon.log are kept: without a backup directory, BACKUP_REPORT_DIR has to name a folder');
     return;
   }
-  startHeartbeat(join(config.paths.status, HEARTBEAT_FILE), systemClock, (error) => {
+  startHeartbeat(join(shared.paths.status, HEARTBEAT_FILE), systemClock, (error) => {
     log.error({ ...errorReport(toBackupError(error)) }, 'the file that shows that the daemon lives cannot be written');
   });
   try {
-    await board.keepOnly(
-      sources.map((parts) => parts.config.source.name),
-      systemClock.now(),
-    );
+    await board.keepOnly((name) => sources.some(({ config }) => covers(config, name)), systemClock.now());
   } catch (error) {
     log.error({ path: board.path, ...errorReport(toBackupError(error)) }, 'the status file could not be written');
   }

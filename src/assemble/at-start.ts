@@ -1,6 +1,7 @@
 import type { Parts } from '../assemble.ts';
 import { isGood } from '../catalog/backup.ts';
 import { listBackups, type Listing } from '../catalog/catalog.ts';
+import { covers } from '../config/choose-source.ts';
 import type { Beginning } from '../jobs/evidence.ts';
 import type { Job } from '../jobs/job.ts';
 import { jobName } from '../report/ledger-entry.ts';
@@ -88,7 +89,7 @@ async function backupsOf(
   if (!listings.has(where)) listings.set(where, listBackups(targets, { allowUnreachable: true, signal: limited }));
   try {
     const { backups, unreachable } = await listings.get(where)!;
-    const newest = backups.find((backup) => backup.source === config.source.name && isGood(backup));
+    const newest = backups.find((backup) => covers(config, backup.source) && isGood(backup));
     if (newest) return { good: 'yes', newest: newest.started };
     return { good: unreachable.length > 0 ? 'unknown' : 'none' };
   } catch (error) {

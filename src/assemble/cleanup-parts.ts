@@ -10,7 +10,7 @@ export function cleanupParts(
   config: Config,
   given: Pick<
     WeeklyCleanupParts,
-    'targets' | 'spool' | 'reports' | 'drillReports' | 'repair' | 'version' | 'recordRemovedReports'
+    'targets' | 'spool' | 'reports' | 'drillReports' | 'repair' | 'version' | 'recordRemovedReports' | 'reportName' | 'elsewhere'
   >,
 ): WeeklyCleanupParts {
   const { retention, source } = config;

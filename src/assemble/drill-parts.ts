@@ -28,6 +28,7 @@ export function drillParts(
   return {
     ...rest,
     source: source.name,
+    ...(source.listed && { reportName: source.name }),
     sourceNamed: source.named,
     ...(drill.from !== undefined && { from: drill.from }),
     local: local ? ['local'] : [],

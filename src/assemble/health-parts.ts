@@ -26,6 +26,7 @@ export function statusParts(config: Config, given: Pick<StatusParts, 'targets' |
   return {
     ...given,
     source: source.name,
+    ...(source.listed && { elsewhere: (name: string) => name !== source.name }),
     objectives: objectivesOf(config),
     nextRuns: (now) =>
       new Map([
@@ -43,7 +44,7 @@ export function statusParts(config: Config, given: Pick<StatusParts, 'targets' |
 export function healthParts(
   config: Config,
   status: StatusParts,
-  given: Pick<HealthCheckParts, 'connection' | 'findPrograms' | 'reports' | 'version'> & {
+  given: Pick<HealthCheckParts, 'connection' | 'findPrograms' | 'reports' | 'reportName' | 'version'> & {
     readonly evidence: Evidence | undefined;
     readonly alerting: AlertingTools;
   },

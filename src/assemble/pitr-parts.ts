@@ -22,6 +22,7 @@ export function walStreamParts(config: Config, { own, findPrograms }: Given): Wa
   const { spool, targets } = own;
   return {
     ...{ source: config.source.name, connection: config.source.connection, findPrograms, targets },
+    ...(config.source.listed && { reportName: config.source.name }),
     ...(spool && { spool }),
     ...{ workFolder: config.paths.work, slot: config.pitr.slot, codec: config.dump.codec, level: LEVEL },
     intervalMs: config.pitr.intervalSeconds * 1000,

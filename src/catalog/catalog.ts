@@ -15,6 +15,8 @@ export interface ListOptions {
   readonly allowUnreachable?: boolean;
   /** Since when a run holds the lock of the backup directory: a dump of it that has no manifest yet is being written. */
   readonly writingSince?: Date | undefined;
+  /** Leaves out the backups of these sources: no manifest of theirs is read. */
+  readonly except?: (source: string) => boolean;
   readonly signal?: AbortSignal;
 }
 
@@ -39,7 +41,8 @@ export async function listBackups(targets: readonly Storage[], options: ListOpti
       }
     }),
   );
-  const keys = [...new Set(seen.flatMap((dumps) => [...(dumps?.keys() ?? [])]))];
+  const found = [...new Set(seen.flatMap((dumps) => [...(dumps?.keys() ?? [])]))];
+  const keys = found.filter((key) => options.except?.(parseDumpName(key)!.source) !== true);
   const reader = createManifestReader();
   const backups = await mapInTurns(keys, READ_AT_ONCE, async (key): Promise<Backup | undefined> => {
     const name = parseDumpName(key);

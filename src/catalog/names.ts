@@ -43,12 +43,8 @@ export function parseDumpName(keyOrFile: string): DumpName | undefined {
   const [, source, year, month, day, hour, minute, second, extension] = match as unknown as string[];
   const started = new Date(`${year!}-${month!}-${day!}T${hour!}:${minute!}:${second!}Z`);
   if (Number.isNaN(started.getTime())) return undefined;
-  let decoded: string;
-  try {
-    decoded = decodeURIComponent(source!);
-  } catch {
-    return undefined;
-  }
+  const decoded = decodeSource(source!);
+  if (decoded === undefined) return undefined;
   return {
     label: file.slice(0, file.length - extension!.length),
     source: decoded,
@@ -63,4 +59,13 @@ export function encodeSource(source: string): string {
     const character = String.fromCharCode(byte);
     return /[A-Za-z0-9.-]/.test(character) ? character : `%${byte.toString(16).toUpperCase().padStart(2, '0')}`;
   }).join('');
+}
+
+/** The name that was encoded; `undefined` for what is no such name. */
+export function decodeSource(encoded: string): string | undefined {
+  try {
+    return decodeURIComponent(encoded);
+  } catch {
+    return undefined;
+  }
 }

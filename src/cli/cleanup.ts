@@ -1,28 +1,33 @@
 import { BackupError } from '../errors.ts';
 import type { CleanupReport, DecisionReport } from '../report/cleanup-report.ts';
 import type { CommandContext } from './command.ts';
+import { forEachSource, type Done } from './each-source.ts';
 import { errorBlock } from './error-block.ts';
 import { bytesText, countText } from '../quantities.ts';
 import { tableLines } from './table.ts';
 
-/** Runs the weekly clean-up now, or shows what it would do. */
-export async function cleanup(
-  { parts, progress, signal, log, clock, print, note }: CommandContext,
-  dryRun: boolean,
-): Promise<number> {
+/** Runs the weekly clean-up of each source that was asked for, in turn, or shows what it would do. */
+export function cleanups(context: CommandContext, dryRun: boolean): Promise<number> {
+  return forEachSource(context, 'cleanups', (each) => cleanup(each, dryRun));
+}
+
+async function cleanup({ parts, progress, signal, log, clock, note }: CommandContext, dryRun: boolean): Promise<Done> {
   const job = parts.weeklyCleanup();
   progress.phase(dryRun ? 'look at what would go' : 'clean up');
   const context = { signal, log, clock };
   const { summary, report, exitStatus } = dryRun ? await job.preview(context) : await job.run(context);
   const { error } = summary;
   progress.end(error === undefined ? 'done' : 'failed');
-  print({ ...summary, ...(report === undefined ? {} : { report }) }, [
-    ...summaryLines(summary),
-    ...(report === undefined ? [] : ['', `Report: ${report}`]),
-  ]);
-  if (!dryRun && report === undefined) note('Warning: no report of this run could be stored; --verbose shows why.');
-  if (error) note(errorBlock(new BackupError(error.code, error.message, error.hint === undefined ? {} : { hint: error.hint })));
-  return exitStatus;
+  return {
+    value: { ...summary, ...(report === undefined ? {} : { report }) },
+    lines: [...summaryLines(summary), ...(report === undefined ? [] : ['', `Report: ${report}`])],
+    exitStatus,
+    tell: () => {
+      if (!dryRun && report === undefined) note('Warning: no report of this run could be stored; --verbose shows why.');
+      if (error)
+        note(errorBlock(new BackupError(error.code, error.message, error.hint === undefined ? {} : { hint: error.hint })));
+    },
+  };
 }
 
 /** What goes and what stays, each with its reasons, and the rest in a few lines. */

@@ -1,8 +1,11 @@
 import type { Command } from 'commander';
 import { assembleAll, type Parts, type Program } from '../assemble.ts';
 import { systemClock, type Clock } from '../clock.ts';
-import { chooseSource, loadConfigs, type Config, type LoadConfigOptions } from '../config.ts';
-import { toBackupError } from '../errors.ts';
+import { loadConfigs, type Config, type Configs, type LoadConfigOptions } from '../config.ts';
+import { parseDumpName } from '../catalog/names.ts';
+import { CODECS } from '../codec/codec.ts';
+import { chooseSource, covers, nameOfDatabase } from '../config/choose-source.ts';
+import { BackupError, toBackupError } from '../errors.ts';
 import { createLog, type Log } from '../log.ts';
 import { errorReport } from '../report/backup-report.ts';
 import type { Storage } from '../storage/storage.ts';
@@ -65,6 +68,8 @@ export async function runCommand(
     readonly needsSource: boolean;
     /** The command is for all sources when none is named. */
     readonly everySource?: boolean;
+    /** A backup that was named: its source is the one that is meant. */
+    readonly label?: string | undefined;
   },
   run: RunCommand,
 ): Promise<number> {
@@ -81,9 +86,9 @@ export async function runCommand(
     const configs = loadConfigs({ env, configDirectory, sourceRequired: options.needsSource });
     redact = configs.shared.redact;
     const every = options.everySource === true && options.source === undefined;
-    const config = every ? configs.sources[0]! : chooseSource(configs, options.source);
+    const config = every ? configs.sources[0]! : chooseOne(configs, options);
     program = assembleAll(configs, line.moreTargets ? { moreTargets: line.moreTargets } : {});
-    const parts = program.sources[configs.sources.indexOf(config)]!;
+    const parts = program.sources[configs.sources.indexOf(config)] ?? program.of(config);
     const log = createLog(verbose ? config.log.level : 'silent', { redact, destination: terminal.stderr });
     const status = await run({
       ...{ program, parts, config, chosen: every ? program.sources : [parts] },
@@ -114,4 +119,30 @@ export async function runCommand(
   } finally {
     program?.close();
   }
+}
+
+function chooseOne(
+  { sources }: Configs,
+  {
+    source,
+    label,
+    everySource,
+  }: { readonly source?: string; readonly label?: string | undefined; readonly everySource?: boolean },
+): Config {
+  const named = label === undefined ? undefined : sourceOfName(label);
+  const known = named !== undefined && sources.length > 1 && sources.some((config) => covers(config, named));
+  const config = chooseSource({ sources }, source ?? (known ? named : undefined));
+  // Where one database is meant, all of a server are not.
+  if (!config.source.every || everySource === true) return config;
+  const { name } = config.source;
+  const own = named !== undefined && covers(config, named) ? named : undefined;
+  if (own !== undefined) return chooseSource({ sources: [config] }, own);
+  throw new BackupError('USAGE', `${name} stands for every database of a server`, {
+    hint: `Name one of them: --source ${nameOfDatabase(name, '<database>')}.`,
+  });
+}
+
+/** The source in a label, a file name or a path; `undefined` when it is none of ours. */
+function sourceOfName(text: string): string | undefined {
+  return (parseDumpName(text) ?? parseDumpName(`${text}${CODECS.gzip.extension}`))?.source;
 }

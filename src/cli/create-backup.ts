@@ -2,27 +2,38 @@ import { BackupError } from '../errors.ts';
 import type { BackupReport } from '../report/backup-report.ts';
 import type { CommandContext } from './command.ts';
 import { errorBlock } from './error-block.ts';
+import { forEachSource, type Done } from './each-source.ts';
 import { bytesText, countText, secondsText } from '../quantities.ts';
 import { factLines } from './table.ts';
 
 /** Runs the nightly backup now: the same job with the same report. */
-export async function createBackup({ parts, progress, signal, log, clock, print, note }: CommandContext): Promise<number> {
+async function createBackup(context: CommandContext): Promise<Done> {
+  const { parts, progress, signal, log, clock, note } = context;
   const { summary, report, exitStatus, evidence } = await parts.nightlyBackup(progress).run({ signal, log, clock });
   progress.end(summary.error === undefined ? 'done' : 'failed');
-  print(
-    { ...summary, ...(report === undefined ? {} : { report }), ...(evidence && { evidence }) },
-    summaryLines(summary, report),
-  );
-  if (report === undefined) note('Warning: no report of this run could be stored; --verbose shows why.');
-  for (const warning of evidence?.warnings ?? []) note(`Warning: ${warning}`);
-  if (evidence?.error) {
-    const { code, message, hint } = evidence.error;
-    const title = 'Error: this run is not in the evidence ledger';
-    note(errorBlock(new BackupError(code, message, hint === undefined ? {} : { hint }), { title }));
-  }
-  const { error } = summary;
-  if (error) note(errorBlock(new BackupError(error.code, error.message, error.hint === undefined ? {} : { hint: error.hint })));
-  return exitStatus;
+  const warnings = evidence?.warnings ?? [];
+  return {
+    value: { ...summary, ...(report === undefined ? {} : { report }), ...(evidence && { evidence }) },
+    lines: summaryLines(summary, report),
+    exitStatus,
+    tell: () => {
+      if (report === undefined) note('Warning: no report of this run could be stored; --verbose shows why.');
+      for (const warning of warnings) note(`Warning: ${warning}`);
+      for (const [error, title] of [
+        [evidence?.error, 'Error: this run is not in the evidence ledger'],
+        [summary.error, 'Error'],
+      ] as const) {
+        if (!error) continue;
+        const { code, message, hint } = error;
+        note(errorBlock(new BackupError(code, message, hint === undefined ? {} : { hint }), { title }));
+      }
+    },
+  };
+}
+
+/** A backup of each source that was asked for, in turn; one that fails stops no other. */
+export function createBackups(context: CommandContext): Promise<number> {
+  return forEachSource(context, 'backups', createBackup);
 }
 
 function summaryLines(summary: BackupReport, report: string | undefined): string[] {

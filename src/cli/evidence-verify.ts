@@ -23,7 +23,7 @@ const INCONCLUSIVE = new BackupError('BACKUP_INCOMPLETE', '').exitStatus;
 
 /** Checks the whole ledger, and names its first break. */
 export async function evidenceVerify(context: CommandContext, flags: EvidenceFlags): Promise<number> {
-  const { parts, config, signal, clock, print } = context;
+  const { program, config, signal, clock, print } = context;
   const folder = flags.folder === undefined ? config.evidence.folder : resolve(flags.folder);
   if (folder === undefined) {
     throw new BackupError('USAGE', 'there is no folder of reports, and so no ledger', {
@@ -37,7 +37,7 @@ export async function evidenceVerify(context: CommandContext, flags: EvidenceFla
     ...(flags.to && { to: flags.to }),
     now: clock.now(),
     slotsBetween,
-    targets: flags.againstTargets === true ? parts.targets : [],
+    targets: flags.againstTargets === true ? [...new Set(program.sources.flatMap(({ targets }) => targets))] : [],
     signal,
   });
   const path = join(folder, LEDGER);

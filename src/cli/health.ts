@@ -1,12 +1,17 @@
 import type { HealthCheck } from '../health/check.ts';
 import type { HealthOutcome } from '../jobs/health-check.ts';
 import type { CommandContext } from './command.ts';
+import { findSources } from './each-source.ts';
 import { tableLines } from './table.ts';
 
 /** Looks at everything now, as the schedule does every hour. Warnings alone end with 0. */
-export async function health({ chosen, progress, signal, log, clock, print, note }: CommandContext): Promise<number> {
+export async function health(context: CommandContext): Promise<number> {
+  const { progress, signal, log, clock, print, note } = context;
+  const { sources, failures } = await findSources(context);
+  const [unknown] = failures;
+  if (unknown) throw unknown.error;
   const outcomes: HealthOutcome[] = [];
-  for (const parts of chosen) {
+  for (const parts of sources) {
     progress.phase(`look at ${parts.config.source.name}`);
     outcomes.push(await parts.healthCheck().run({ signal, log, clock }));
     signal.throwIfAborted();

@@ -1,7 +1,8 @@
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { systemClock } from '../clock.ts';
-import { chooseSource, loadConfigs, type LoadConfigOptions } from '../config.ts';
+import { loadConfigs, type LoadConfigOptions } from '../config.ts';
+import { chooseSource, covers } from '../config/choose-source.ts';
 import { toBackupError } from '../errors.ts';
 import { HEARTBEAT_FILE, parseStatus, STATUS_FILE } from '../report/source-status.ts';
 import { staleSource } from '../report/status-verdict.ts';
@@ -42,11 +43,16 @@ async function freshness({
   const status = text === undefined ? undefined : parseStatus(text);
   const folders = new Map<string, readonly string[]>();
   const problems: string[] = [];
-  for (const { source, targets } of only === undefined ? sources : [chooseSource({ shared, sources }, only)]) {
+  for (const config of only === undefined ? sources : [chooseSource({ sources }, only)]) {
+    const { source, targets } = config;
     const folder = targets.local && join(targets.local.directory, 'full');
     if (folder !== undefined && !folders.has(folder)) folders.set(folder, await absentAs([], readdir(folder)));
     const files = folder === undefined ? undefined : folders.get(folder);
-    problems.push(...staleSource({ status, source: source.name, files, now: systemClock.now() }));
+    // Of every database of a server those that the daemon has found.
+    const found = source.every ? Object.keys(status?.sources ?? {}).filter((name) => covers(config, name)) : [];
+    for (const name of found.length > 0 ? found : [source.name]) {
+      problems.push(...staleSource({ status, source: name, files, now: systemClock.now() }));
+    }
   }
   return [...new Set(problems)];
 }

@@ -1,4 +1,5 @@
 import { listBackups, type Listing } from '../catalog/catalog.ts';
+import { covers } from '../config/choose-source.ts';
 import type { Parts } from '../assemble.ts';
 import { writingSince } from './writing-since.ts';
 
@@ -12,14 +13,13 @@ export async function listOfAll(chosen: readonly Parts[], signal: AbortSignal): 
     const where = parts.targets.map((target) => target.location('full')).join('\n');
     groups.set(where, [...(groups.get(where) ?? []), parts]);
   }
-  const configured = new Set(chosen.map(({ config }) => config.source.name));
+  const isOf = (some: readonly Parts[], name: string) => some.some(({ config }) => covers(config, name));
   const listed = await Promise.all(
     [...groups.values()].map(async (group) => {
-      const own = new Set(group.map(({ config }) => config.source.name));
       const { backups, unreachable } = await listBackups(group[0]!.targets, {
-        ...{ allowUnreachable: true, signal, writingSince: await writingSince(group[0]!.config) },
+        ...{ allowUnreachable: true, signal, writingSince: await firstWriting(group) },
       });
-      return { unreachable, backups: backups.filter(({ source }) => own.has(source) || !configured.has(source)) };
+      return { unreachable, backups: backups.filter(({ source }) => isOf(group, source) || !isOf(chosen, source)) };
     }),
   );
   const backups = new Map(
@@ -30,4 +30,9 @@ export async function listOfAll(chosen: readonly Parts[], signal: AbortSignal): 
     backups: [...backups.values()].sort((a, b) => b.started.getTime() - a.started.getTime() || (a.key < b.key ? 1 : -1)),
     unreachable: [...unreachable.values()],
   };
+}
+
+async function firstWriting(group: readonly Parts[]): Promise<Date | undefined> {
+  const found = await Promise.all(group.map(({ config }) => writingSince(config)));
+  return found.filter((since) => since !== undefined).sort((a, b) => a.getTime() - b.getTime())[0];
 }

@@ -1,6 +1,7 @@
 import type { Backup, BackupCopy } from '../catalog/backup.ts';
 import type { Listing } from '../catalog/catalog.ts';
 import { BackupError } from '../errors.ts';
+import { covers } from '../config/choose-source.ts';
 import type { CommandContext } from './command.ts';
 import { errorBlock } from './error-block.ts';
 import { filterBackups, type BackupFilter } from './filter-backups.ts';
@@ -12,7 +13,11 @@ import { tableLines } from './table.ts';
 export async function listAll({ chosen, signal, print, note }: CommandContext, filter: BackupFilter = {}): Promise<number> {
   checkTarget(chosen, filter.target);
   const { backups, unreachable } = await listOfAll(chosen, signal);
-  const listing = { unreachable, backups: filterBackups(backups, filter) };
+  const { source, ...others } = filter;
+  // Of a source that stands for every database of a server: of all of these.
+  const asked =
+    source === undefined ? backups : backups.filter((backup) => chosen.some(({ config }) => covers(config, backup.source)));
+  const listing = { unreachable, backups: filterBackups(asked, others) };
   const hidden = backups.length - listing.backups.length;
   print(listingValue(listing), [
     ...(listing.backups.length === 0 && hidden > 0 ? [] : listingLines(listing)),

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { BackupError, toBackupError } from '../errors.ts';
 import type { Alert } from '../notify/alert.ts';
+import type { Pinger } from '../notify/ping.ts';
 import type { StandingProblem, Undelivered } from '../notify/alert-state.ts';
 import { errorReport, type ErrorReport } from '../report/backup-report.ts';
 import type { CommandContext } from './command.ts';
@@ -8,8 +9,8 @@ import { factLines } from './table.ts';
 
 /** Sends a test to everything that alerts go to; without `--test`, shows what stands and what was not delivered. */
 export async function notify(context: CommandContext, flags: { readonly test?: boolean }): Promise<number> {
-  const { alerts, notifiers, pingers } = context.parts.alerting;
-  const channels = [...notifiers.map(({ name }) => name), ...[...pingers.values()].map(({ name }) => name)];
+  const { alerts, notifiers } = context.program.alerting;
+  const channels = [...notifiers, ...pingersOf(context)].map(({ name }) => name);
   if (channels.length === 0) {
     throw new BackupError('CONFIG_INVALID', 'nobody is told of problems: no channel is configured', {
       hint: 'docs/alerts.md says how: PagerDuty, Slack, a webhook, e-mail, a ping.',
@@ -27,17 +28,24 @@ export async function notify(context: CommandContext, flags: { readonly test?: b
   return 0;
 }
 
-async function test({ parts, clock, signal, print, progress }: CommandContext): Promise<number> {
-  const { notifiers, pingers } = parts.alerting;
+async function test(context: CommandContext): Promise<number> {
+  const { program, chosen, clock, signal, print, progress } = context;
+  const { notifiers } = program.alerting;
   const at = clock.now().toISOString();
   const alert: Alert = {
-    ...{ source: parts.config.source.name, job: 'notify', kind: 'failure', status: 'test', severity: 'warning' },
+    ...{
+      source: chosen.map(({ config }) => config.source.name).join(', '),
+      job: 'notify',
+      kind: 'failure',
+      status: 'test',
+      severity: 'warning',
+    },
     ...{ id: randomUUID(), summary: 'This is a test.', since: at, at, times: 1 },
   };
   const ways: [string, () => Promise<void>][] = [
     ...notifiers.map((notifier): [string, () => Promise<void>] => [notifier.name, () => notifier.send(alert, signal)]),
     // As `log`: a start or a success would be taken for that of a run.
-    ...[...pingers.values()].map((pinger): [string, () => Promise<void>] => [
+    ...pingersOf(context).map((pinger): [string, () => Promise<void>] => [
       pinger.name,
       () => pinger.ping({ event: 'log', run: randomUUID(), body: alert.summary }, signal),
     ]),
@@ -59,6 +67,10 @@ async function test({ parts, clock, signal, print, progress }: CommandContext): 
   throw new BackupError('ALERT_FAILED', `the test was not taken by ${lost.map(({ channel }) => channel).join(', ')}`, {
     hint: 'What each of them said is above.',
   });
+}
+
+function pingersOf({ chosen }: CommandContext): Pinger[] {
+  return chosen.flatMap(({ alerting }) => [...alerting.pingers.values()]);
 }
 
 async function failureOf(send: () => Promise<void>): Promise<ErrorReport | undefined> {

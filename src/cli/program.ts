@@ -1,9 +1,9 @@
 import { Argument, Command, Option } from 'commander';
-import { cleanup } from './cleanup.ts';
+import { cleanups } from './cleanup.ts';
 import { runCommand, withCommonOptions, type CommandLine, type CommonOptions, type RunCommand } from './command.ts';
 import { completionScript, SHELLS, type Shell } from './completion.ts';
 import { configCheck, configShow } from './config.ts';
-import { createBackup } from './create-backup.ts';
+import { createBackups } from './create-backup.ts';
 import type { DrillRequest } from '../jobs/drill-parts.ts';
 import { evidenceKeygen } from './evidence-keygen.ts';
 import { evidenceVerify, type EvidenceFlags } from './evidence-verify.ts';
@@ -43,8 +43,9 @@ export function createProgram(line: CommandLine, version: string, setStatus: (st
     .exitOverride()
     .addHelpText('after', EXIT_STATUSES);
 
-  const run = async (options: CommonOptions, needsSource: boolean, command: RunCommand) => {
-    setStatus(await runCommand(line, { ...options, needsSource }, command));
+  /** For the source of a backup that is named by its label. */
+  const runFor = async (label: string | undefined, options: CommonOptions, command: RunCommand, needsSource = false) => {
+    setStatus(await runCommand(line, { ...options, needsSource, label }, command));
   };
   /** For all sources, when none is named. */
   const runEvery = async (options: CommonOptions, needsSource: boolean, command: RunCommand) => {
@@ -57,12 +58,13 @@ export function createProgram(line: CommandLine, version: string, setStatus: (st
 
   add('create-backup', 'Make a backup now, as the schedule would.', [
     'create-backup',
+    'create-backup --source shop',
     'create-backup --json | jq .label',
     'create-backup --physical                    # the base of a recovery to any instant',
   ])
     .option('--physical', 'copy the files of the whole server, as a base for point-in-time recovery')
     .action((options: CommonOptions & { physical?: boolean }) =>
-      run(options, true, options.physical === true ? physicalBackup : createBackup),
+      options.physical === true ? runFor(undefined, options, physicalBackup, true) : runEvery(options, true, createBackups),
     );
 
   add('list-backups', 'List every backup on every target, and where each is whole.', [
@@ -79,7 +81,7 @@ export function createProgram(line: CommandLine, version: string, setStatus: (st
     .option('--limit <count>', 'at most so many, the newest', wholeNumber)
     .action((options: CommonOptions & BackupFilter & { recoverable?: boolean }) =>
       options.recoverable === true
-        ? run(options, false, (context) => listRecoverable(context, options.target))
+        ? runFor(undefined, options, (context) => listRecoverable(context, options.target))
         : runEvery(options, false, (context) => listAll(context, options)),
     );
 
@@ -91,7 +93,7 @@ export function createProgram(line: CommandLine, version: string, setStatus: (st
     .argument('[label]', 'label or file name; the newest complete backup by default')
     .option('--target <name>', 'only the copy on this target')
     .action((label: string | undefined, options: CommonOptions & { target?: string }) =>
-      run(options, false, (context) => verify(context, label ?? '', options.target)),
+      runFor(label, options, (context) => verify(context, label ?? '', options.target)),
     );
 
   add('restore', 'Restore a backup, or a dump that something else made, into a new database.', [
@@ -112,7 +114,7 @@ export function createProgram(line: CommandLine, version: string, setStatus: (st
     .option('--no-analyze', 'do not gather statistics at the end')
     .option('--target <name>', 'read from this target only')
     .action((file: string | undefined, database: string | undefined, options: CommonOptions & RestoreFlags) =>
-      run(options, false, (context) => restore(context, file ?? '', database ?? '', options)),
+      runFor(file, options, (context) => restore(context, file ?? '', database ?? '', options)),
     );
 
   add('recover', 'Make a data directory that recovers to any instant since a physical backup.', [
@@ -128,7 +130,7 @@ export function createProgram(line: CommandLine, version: string, setStatus: (st
     .option('--pause', 'let the server wait at the target, instead of opening it for writing')
     .option('--plan', 'only show what it would use')
     .option('--target <name>', 'read from this target only')
-    .action((options: CommonOptions & RecoverFlags) => run(options, false, (context) => recoverTo(context, options)));
+    .action((options: CommonOptions & RecoverFlags) => runFor(undefined, options, (context) => recoverTo(context, options)));
 
   add('monthly-drill', 'Restore the newest backup into a throw-away server and prove that it equals its source.', [
     'monthly-drill',
@@ -139,7 +141,9 @@ export function createProgram(line: CommandLine, version: string, setStatus: (st
     .option('--database <name>', 'the newest backup of this database')
     .option('--from <target>', 'from this target; the first that is not on this machine by default')
     .option('--thorough', 'restore both ways, not only the one whose turn it is')
-    .action((options: CommonOptions & DrillRequest) => run(options, false, (context) => monthlyDrill(context, options)));
+    .action((options: CommonOptions & DrillRequest) =>
+      runFor(options.label, options, (context) => monthlyDrill(context, options)),
+    );
 
   add('reindex', 'Rebuild the lost manifest of a whole dump from the dump itself.', [
     'reindex backup_shop_20260101_020000',
@@ -148,7 +152,7 @@ export function createProgram(line: CommandLine, version: string, setStatus: (st
     .argument('<file>', 'label, file name or path of the dump')
     .option('--target <name>', 'only on this target')
     .action((file: string, options: CommonOptions & { target?: string }) =>
-      run(options, false, (context) => reindex(context, file, options.target)),
+      runFor(file, options, (context) => reindex(context, file, options.target)),
     );
 
   add('cleanup', 'Remove the backups that the retention does not keep, as the schedule would, and re-read some of what stays.', [
@@ -158,7 +162,7 @@ export function createProgram(line: CommandLine, version: string, setStatus: (st
   ])
     .option('--dry-run', 'only show what would go and what would stay, each with its reasons')
     .action((options: CommonOptions & { dryRun?: boolean }) =>
-      run(options, true, (context) => cleanup(context, options.dryRun === true)),
+      runEvery(options, true, (context) => cleanups(context, options.dryRun === true)),
     );
 
   add('pin', 'Keep a backup, whatever the retention says, until it is unpinned.', [
@@ -168,19 +172,19 @@ export function createProgram(line: CommandLine, version: string, setStatus: (st
     .argument('<label>', 'label or file name, or `latest`')
     .option('--reason <text>', 'shown wherever it is said that the backup stays')
     .action((label: string, options: CommonOptions & { reason?: string }) =>
-      run(options, false, (context) => pin(context, label, options.reason)),
+      runFor(label, options, (context) => pin(context, label, options.reason)),
     );
 
   add('unpin', 'Let the retention decide again about a backup that was pinned.', ['unpin backup_shop_20260101_020000'])
     .argument('<label>', 'label or file name')
-    .action((label: string, options: CommonOptions) => run(options, false, (context) => unpin(context, label)));
+    .action((label: string, options: CommonOptions) => runFor(label, options, (context) => unpin(context, label)));
 
   add('notify', 'Show who is told of problems, what stands and what was not delivered; or send a test.', [
     'notify',
     'notify --test                     # to every channel; ends with 80 unless all of them take it',
   ])
     .option('--test', 'send a test to every channel')
-    .action((options: CommonOptions & { test?: boolean }) => run(options, false, (context) => notify(context, options)));
+    .action((options: CommonOptions & { test?: boolean }) => runEvery(options, false, (context) => notify(context, options)));
 
   add('status', 'Show whether backups can be made and restored: source, targets, newest backup, last and next run.', [
     'status',
@@ -259,7 +263,7 @@ export function createProgram(line: CommandLine, version: string, setStatus: (st
     evidence,
   )
     .argument('<file>', 'where the private key goes; never one that exists')
-    .action((file: string, options: CommonOptions) => run(options, false, (context) => evidenceKeygen(context, file)));
+    .action((file: string, options: CommonOptions) => runEvery(options, false, (context) => evidenceKeygen(context, file)));
 
   add(
     'verify',
@@ -276,7 +280,7 @@ export function createProgram(line: CommandLine, version: string, setStatus: (st
     .option('--to <time>', 'only entries and slots until then (a day: to its end)', timeTo)
     .option('--folder <path>', 'where ledger.jsonl and the reports are')
     .option('--against-targets', 'compare with the heads on every target')
-    .action((options: CommonOptions & EvidenceFlags) => run(options, false, (context) => evidenceVerify(context, options)));
+    .action((options: CommonOptions & EvidenceFlags) => runEvery(options, false, (context) => evidenceVerify(context, options)));
 
   return program;
 }

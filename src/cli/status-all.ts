@@ -6,8 +6,13 @@ import { ageText, durationText, timeText } from '../quantities.ts';
 import type { SourceStatus } from '../report/source-status.ts';
 import type { CommandContext } from './command.ts';
 import { listOfAll } from './list-all.ts';
+import { findSources } from './each-source.ts';
 import { badBackups } from './bad-backups.ts';
 import { tableLines } from './table.ts';
+
+/** What a screen has room for. */
+const ROWS = 12;
+const LISTED = 5;
 
 interface SourceRow {
   readonly source: string;
@@ -17,28 +22,48 @@ interface SourceRow {
 }
 
 /** One line for each of several sources, those with problems first: what the targets hold now, and what the status file says of the rest. */
-export async function statusOfAll({ program, chosen, signal, clock, print }: CommandContext): Promise<number> {
+export async function statusOfAll(context: CommandContext): Promise<number> {
+  const { program, chosen, signal, clock, print } = context;
+  const { sources, gone, failures } = await findSources(context);
   const now = clock.now();
   const listing = await listOfAll(chosen, signal);
   const known = (await program.board?.read())?.sources ?? {};
-  const rows = chosen.map((parts) => rowOf(parts, listing, known[parts.config.source.name], now));
-  const problems = [...listing.unreachable.map(({ error }) => error), ...rows.flatMap((row) => row.problems)];
+  const rows = sources.map((parts) => rowOf(parts, listing, known[parts.config.source.name], now));
+  const problems = [
+    ...failures.map(({ source, error }) => new BackupError(error.code, `${source}: ${error.message}`)),
+    ...listing.unreachable.map(({ error }) => error),
+    ...rows.flatMap((row) => row.problems),
+  ];
   const sorted = [...rows].sort((a, b) => b.problems.length - a.problems.length || (a.source < b.source ? -1 : 1));
   const well = rows.filter((row) => row.problems.length === 0).length;
   print(
-    { healthy: problems.length === 0, sources: rows.map(({ value }) => value), problems: problems.map(({ message }) => message) },
+    {
+      healthy: problems.length === 0,
+      sources: rows.map(({ value }) => value),
+      ...(gone.length > 0 && { gone }),
+      problems: problems.map(({ message }) => message),
+    },
     [
       problems.length === 0
         ? `All is well with ${rows.length} sources.`
         : `Attention: ${well} of ${rows.length} sources are well.`,
       ...tableLines(
         ['SOURCE', 'STATE', 'NEWEST GOOD', 'PROVEN', 'RPO', 'RTO', 'RECOVERABLE SINCE', 'NEXT BACKUP', 'LAST RUN'],
-        sorted.map(({ cells }) => cells),
+        sorted.slice(0, ROWS).map(({ cells }) => cells),
       ),
-      ...problems.map(({ message }) => `Attention: ${message}`),
+      ...more(sorted.length - ROWS, 'sources'),
+      ...problems.slice(0, LISTED).map(({ message }) => `Attention: ${message}`),
+      ...more(problems.length - LISTED, 'problems'),
+      ...(gone.length > 0
+        ? [`No longer there, backups kept: ${gone.slice(0, LISTED).join(', ')}`, ...more(gone.length - LISTED, 'databases')]
+        : []),
     ],
   );
   return problems[0]?.exitStatus ?? 0;
+}
+
+function more(count: number, of: string): string[] {
+  return count > 0 ? [`… and ${count} more ${of} (--json has all, --source NAME one in full)`] : [];
 }
 
 function rowOf({ config, status }: Parts, { backups }: Listing, known: SourceStatus | undefined, now: Date): SourceRow {

@@ -11,6 +11,7 @@ import { createScheduler, longestGap } from '../scheduler.ts';
 import { overview, standingOf } from '../jobs/overview.ts';
 import { badBackups } from './bad-backups.ts';
 import type { CommandContext } from './command.ts';
+import { isOne } from './each-source.ts';
 import { evidenceState, evidenceText } from './evidence-state.ts';
 import { backupValue } from './list-backups.ts';
 import { undeliveredLine } from './notify.ts';
@@ -30,7 +31,7 @@ interface Asked {
 /** Whether backups can be made and restored, now: source, targets, newest backup, last run, next run. */
 export async function status(context: CommandContext): Promise<number> {
   const { parts, config, signal, clock, print } = context;
-  if (context.chosen.length > 1) return await statusOfAll(context);
+  if (!isOne(context)) return await statusOfAll(context);
   const problems: BackupError[] = [];
   const source = config.source.named ? [await ask(config.source.name, () => askServer(context), problems)] : [];
   const targets: Asked[] = [];
@@ -159,9 +160,9 @@ async function askServer({ parts }: CommandContext): Promise<string> {
 }
 
 /** Alerts that nobody got: silence would look like health. */
-async function undelivered({ parts, signal }: CommandContext): Promise<BackupError[]> {
-  const { alerts, pingers } = parts.alerting;
-  if (alerts.channels.length === 0 && pingers.size === 0) return [];
+async function undelivered({ program, chosen, signal }: CommandContext): Promise<BackupError[]> {
+  const { alerts } = program.alerting;
+  if (alerts.channels.length === 0 && chosen.every(({ alerting }) => alerting.pingers.size === 0)) return [];
   try {
     const state = await alerts.state(signal);
     return state.undelivered.map((each) => new BackupError('ALERT_FAILED', undeliveredLine(each)));
@@ -171,9 +172,9 @@ async function undelivered({ parts, signal }: CommandContext): Promise<BackupErr
   }
 }
 
-async function lastRun({ parts, signal }: CommandContext, problems: BackupError[]): Promise<FoundReport | undefined> {
+async function lastRun({ parts, config, signal }: CommandContext, problems: BackupError[]): Promise<FoundReport | undefined> {
   try {
-    const found = await lastBackupReport(parts.reports, signal);
+    const found = await lastBackupReport(parts.reports, config.source.named ? config.source.name : undefined, signal);
     if (found && found.report.outcome !== 'success') {
       problems.push(
         new BackupError(
@@ -201,7 +202,7 @@ export function staleness(newest: Pick<Backup, 'started'> | undefined, gapMs: nu
   ];
 }
 
-function nextRuns({ config, clock, log }: CommandContext) {
+function nextRuns({ config, clock, log }: Pick<CommandContext, 'config' | 'clock' | 'log'>) {
   const job: Job = { name: 'nightly-backup', run: () => Promise.reject(new Error('only asked for its times')) };
   return createScheduler([{ job, expression: config.schedule.backup, timeZone: config.schedule.timeZone }], {
     clock,

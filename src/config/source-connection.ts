@@ -42,7 +42,7 @@ function connectionAt(
   const login = {
     host: values.text(at('host')),
     port: values.number(at('port')),
-    database: values.has(at('database')) ? values.text(at('database')) : 'postgres',
+    database: databaseOf(values, at('database')),
     user: values.text(at('user')),
   };
   const password = values.text(at('password')) || fromPasswordFile(values, env, login, problems);
@@ -82,4 +82,13 @@ function fromPasswordFile(
     if (!problems.some((each) => each.key === key)) problems.push({ key, origin: values.origin(key), says });
     return undefined;
   }
+}
+
+/** Whether the source stands for all databases of its server. */
+export function isEveryDatabase(values: Values): boolean {
+  return values.text('source.database') === '*';
+}
+
+function databaseOf(values: Values, key: string): string {
+  return values.has(key) && !(key === 'source.database' && isEveryDatabase(values)) ? values.text(key) : 'postgres';
 }

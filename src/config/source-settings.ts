@@ -1,4 +1,4 @@
-import { choice, integer, text } from './formats.ts';
+import { choice, integer, list, text } from './formats.ts';
 import type { Setting } from './setting.ts';
 
 const filePath = text('the path of a file, or nothing');
@@ -32,7 +32,15 @@ export const SOURCE_SETTINGS: readonly Setting[] = [
     default: null,
     env: ['POSTGRES_DB', 'PGDATABASE'],
     fromFile: true,
-    about: 'The database to back up. Has no default: a backup of the wrong database would look like success.',
+    about:
+      'The database to back up, or `*` for every database of the server ([sources](sources.md)). Has no default: a backup of the wrong database would look like success.',
+  },
+  {
+    key: 'source.exclude',
+    format: list('names of databases, where "*" stands for any characters and "?" for one', ',', (part) => part !== ''),
+    default: [],
+    env: ['BACKUP_EXCLUDE_DATABASES'],
+    about: 'Of every database of a server, those that are not backed up. Templates never are.',
   },
   {
     key: 'source.user',

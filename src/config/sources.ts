@@ -1,5 +1,6 @@
 import type { Layer, Problem } from './layer.ts';
 import type { Values } from './merge.ts';
+import { isEveryDatabase } from './source-connection.ts';
 import { isOfSource, keyInSource, SETTINGS } from './settings.ts';
 
 /** A name of at most 100 characters that is not a path or an option on a command line. */
@@ -7,7 +8,20 @@ const NAME = /^[^\0\n/\s-][^\0\n/]{0,99}$/;
 
 /** Rules of the list of sources itself. Without one, everything is as the variables and `source` say. */
 export function checkSources(base: Values, sources: ReadonlyMap<string, Layer>, problems: Problem[]): void {
-  if (sources.size === 0) return;
+  if (sources.size === 0) {
+    if (isEveryDatabase(base) && base.text('source.name') === '') {
+      const says = 'expected a name (BACKUP_SOURCE_NAME), as source.database is "*": backups are called <name>.<database>';
+      problems.push({ key: 'source.name', origin: base.origin('source.name'), says });
+    }
+    return;
+  }
+  for (const [name, own] of sources) {
+    if (own.get('source.database')?.value !== '*') continue;
+    const taken = [...sources.keys()].find((other) => other.startsWith(`${name}.`));
+    if (taken === undefined) continue;
+    const says = `expected a name that does not begin with "${name}.": so are the databases of ${name} called`;
+    problems.push({ key: `sources.${taken}`, origin: 'its name', says });
+  }
   for (const name of sources.keys()) {
     if (NAME.test(name)) continue;
     problems.push({ key: `sources.${name}`, origin: 'its name', says: 'expected a name of 1 to 100 characters without "/"' });

@@ -14,6 +14,8 @@ import type { JobContext } from './job.ts';
 export interface NightlyBackupParts {
   /** Configured name of the source. */
   readonly source: string;
+  /** Its name in the names of reports; absent when it is the only source. */
+  readonly reportName?: string;
   readonly connection: ConnectionOptions;
   readonly findPrograms: (serverMajor: number) => Promise<ClientPrograms>;
   /** Where copies go; at least one. */

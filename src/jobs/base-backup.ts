@@ -20,6 +20,8 @@ import type { Job, JobContext, JobOutcome } from './job.ts';
 export interface BaseBackupParts {
   /** Configured name of the source. */
   readonly source: string;
+  /** Its name in the names of reports; absent when it is the only source. */
+  readonly reportName?: string;
   readonly connection: ConnectionOptions;
   readonly targets: readonly Storage[];
   readonly spool?: DiskStorage;
@@ -93,7 +95,7 @@ export function createBaseBackup(parts: BaseBackupParts): BaseBackup {
       };
       let report: string | undefined;
       try {
-        report = await writeReport('base', startedAt, summary, parts.reports);
+        report = await writeReport('base', { source: parts.reportName, started: startedAt }, summary, parts.reports);
       } catch (thrown) {
         error ??= toBackupError(thrown);
         log.error({ ...errorReport(toBackupError(thrown)), summary }, 'the report could not be stored');

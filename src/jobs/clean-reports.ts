@@ -1,8 +1,11 @@
 import { readObject } from '../catalog/catalog.ts';
+import { parseDumpName } from '../catalog/names.ts';
+import { parseReportName } from '../catalog/report-names.ts';
+import { CODECS } from '../codec/codec.ts';
 import { toBackupError, type BackupError } from '../errors.ts';
 import type { ReportsReport } from '../report/cleanup-report.ts';
 import type { ReportPlace } from '../report/report-file.ts';
-import { parseReportName, planReports, type ReportRules, type ReportToRemove } from '../retention/reports.ts';
+import { planReports, type ReportRules, type ReportToRemove } from '../retention/reports.ts';
 import type { Storage } from '../storage/storage.ts';
 
 /** What a report that tells of no trouble says of itself. */
@@ -10,6 +13,8 @@ const FINE = ['success', 'ok', 'healthy'];
 
 export interface CleanReportsOptions {
   readonly places: readonly ReportPlace[];
+  /** Whether the reports of a source, and of the drills of its backups, are looked after by another clean-up. */
+  readonly elsewhere: (source: string) => boolean;
   readonly rules: ReportRules;
   /** Labels of the backups that are still stored: what proves one of them stays. */
   readonly stored: ReadonlySet<string>;
@@ -31,7 +36,8 @@ export async function cleanReports(options: CleanReportsOptions, signal: AbortSi
       const names: string[] = [];
       for await (const { key } of storage.list(prefix, signal)) {
         const name = key.slice(prefix.length);
-        if (!name.includes('/') && parseReportName(name)) names.push(name);
+        const parsed = name.includes('/') ? undefined : parseReportName(name);
+        if (parsed && (parsed.source === undefined || !options.elsewhere(parsed.source))) names.push(name);
       }
       const due: ReportToRemove[] = [];
       for (const each of planReports(names, rules, now.getTime())) {
@@ -65,7 +71,11 @@ export async function cleanReports(options: CleanReportsOptions, signal: AbortSi
     const isDrill = parseReportName(name)?.kind === 'monthly_drill';
     if (rule === 'years' && !isDrill) return false;
     const says = await readSays(storage, key.replace(/\.html$/, '.json'));
-    if (isDrill) return typeof says?.backup?.label === 'string' && options.stored.has(says.backup.label);
+    if (isDrill) {
+      const label = says?.backup?.label;
+      if (typeof label !== 'string') return false;
+      return options.stored.has(label) || options.elsewhere(parseDumpName(`${label}${CODECS.gzip.extension}`)?.source ?? '');
+    }
     const state = says?.outcome ?? says?.status;
     return typeof state !== 'string' || !FINE.includes(state);
   }

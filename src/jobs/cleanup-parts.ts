@@ -9,7 +9,11 @@ import type { Storage } from '../storage/storage.ts';
 export interface WeeklyCleanupParts {
   /** Configured name of the source whose schedule it follows. */
   readonly source: string;
+  /** Its name in the names of reports; absent when it is the only source. */
+  readonly reportName?: string;
   readonly sources: readonly CleanupSource[];
+  /** Whether backups of a source are looked after by another clean-up; what belongs to none is reported. */
+  readonly elsewhere: (source: string) => boolean;
   /** All of them: what is missing on one may be whole on another. */
   readonly targets: readonly Storage[];
   /** The local one among `targets`, when there is one: its lock keeps backups and clean-up apart. */

@@ -26,7 +26,7 @@ export async function conclude(
     // The page first: a JSON report is there only with its page.
     files = await writeReportFiles(
       DRILL_REPORT,
-      startedAt,
+      { source: parts.reportName, started: startedAt },
       (stem) => [{ extension: '.html', text: drillPage(summary, `${stem}.json`) }, jsonFile(summary)],
       parts.reports,
     );

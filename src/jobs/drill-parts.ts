@@ -9,6 +9,8 @@ import type { BackupWatch } from './backup-parts.ts';
 export interface RestoreDrillParts {
   /** Configured name of the source. */
   readonly source: string;
+  /** Its name in the names of reports; absent when it is the only source. */
+  readonly reportName?: string;
   /** Whether only backups of this source are drilled when none is named. */
   readonly sourceNamed: boolean;
   /** Where backups are. */

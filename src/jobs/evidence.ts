@@ -39,6 +39,8 @@ export interface EvidenceParts {
 /** What a run is entered with. */
 export interface RunFacts extends JobOfSource {
   readonly slot: Date | undefined;
+  /** Of a run that is a part of another: the slot of that. */
+  readonly due?: Date;
   readonly state: JobDraft['state'];
   readonly result?: string;
   readonly exitStatus?: number;
@@ -120,7 +122,7 @@ export class Evidence {
     this.opens(facts, slot);
     try {
       await this.#beginIfNeeded();
-      const { job, state, source, report: location, startedAt, slot: _, ...rest } = facts;
+      const { job, state, source, report: location, startedAt, due, slot: _, ...rest } = facts;
       let { why } = facts;
       let unread: BackupError | undefined;
       let report: ReportProof | undefined;
@@ -134,6 +136,7 @@ export class Evidence {
       const draft: JobDraft = {
         ...{ kind: 'job', job, state },
         ...(source !== undefined && { source }),
+        ...(due && { due: due.toISOString() }),
         ...rest,
         ...(startedAt && { startedAt: startedAt.toISOString() }),
         ...(why === undefined ? {} : { why: this.#parts.redact(why) }),

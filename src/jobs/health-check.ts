@@ -6,7 +6,7 @@ import type { LedgerMark } from '../report/look-at-ledger.ts';
 import { writeReport } from '../report/report-file.ts';
 import { healthChecks } from './health-checks.ts';
 import type { HealthCheckParts } from './health-parts.ts';
-import type { Job, JobContext, JobOutcome } from './job.ts';
+import { dueAt, type Job, type JobContext, type JobOutcome } from './job.ts';
 import type { Overview } from './overview.ts';
 import { recordStatus } from './status-record.ts';
 
@@ -54,13 +54,14 @@ export function createHealthCheck(parts: HealthCheckParts): HealthJob {
           : toBackupError(thrown);
       }
       const state = worstOf(checks);
+      const due = dueAt(context);
       const draft = (failure: BackupError | undefined): HealthReport => ({
         reportVersion: HEALTH_REPORT_VERSION,
         job: 'health-check',
         outcome: failure === undefined ? 'success' : failure.code === 'ABORTED' ? 'aborted' : 'failure',
         exitStatus: failure?.exitStatus ?? 0,
         source: parts.source,
-        ...(context.slot && { slot: context.slot.toISOString() }),
+        ...(due && { slot: due.toISOString() }),
         startedAt: startedAt.toISOString(),
         finishedAt: clock.now().toISOString(),
         durationSeconds: Math.max(0, Math.round(clock.monotonic() - began) / 1000),
@@ -84,14 +85,16 @@ interface Found {
 /** Report, status file and last log line. */
 async function conclude(
   parts: HealthCheckParts,
-  { clock, log, slot }: JobContext,
+  context: JobContext,
   draft: (failure: BackupError | undefined) => HealthReport,
   { startedAt, error, seen, checks }: Found,
 ): Promise<HealthOutcome> {
+  const { clock, log } = context;
+  const due = dueAt(context);
   let summary = draft(error);
   let report: string | undefined;
   try {
-    report = await writeReport('health', startedAt, summary, parts.reports);
+    report = await writeReport('health', { source: parts.reportName, started: startedAt }, summary, parts.reports);
   } catch (thrown) {
     const failure = toBackupError(thrown);
     log.error({ ...errorReport(failure), summary }, 'the report could not be stored');
@@ -100,7 +103,7 @@ async function conclude(
   const { outcome, exitStatus, state } = summary;
   const last = {
     ...{ outcome, startedAt: startedAt.toISOString(), exitStatus },
-    ...(slot && { slot: slot.toISOString() }),
+    ...(due && { slot: due.toISOString() }),
     ...(report !== undefined && { report }),
     ...(summary.error && { message: summary.error.message }),
   };

@@ -114,7 +114,7 @@ function silent(target: Storage, error: BackupError): Storage {
 }
 
 async function lastRun(source: string, reports: HealthCheckParts['reports'], signal: AbortSignal): Promise<LastRun | undefined> {
-  const found = await lastBackupReport(reports, signal);
+  const found = await lastBackupReport(reports, source, signal);
   if (!found || found.report.source !== source) return undefined;
   const { outcome, startedAt, error } = found.report;
   return { outcome, startedAt, ...(error && { message: error.message, ...(error.hint !== undefined && { hint: error.hint }) }) };

@@ -7,6 +7,8 @@ import type { StatusParts } from './status-record.ts';
 
 /** Everything that the health check works with. */
 export interface HealthCheckParts extends StatusParts, ServerParts {
+  /** Its name in the names of reports; absent when it is the only source. */
+  readonly reportName?: string;
   /** What is on this machine. */
   readonly local: LocalFolders;
   readonly workFolder: string;

@@ -10,6 +10,13 @@ export interface JobContext {
   readonly clock: Clock;
   /** The time the run was due, when the scheduler started it. */
   readonly slot?: Date;
+  /** Of a run that is a part of another, such as one database of many: the slot of that. */
+  readonly partOf?: Date;
+}
+
+/** When a run was due; `undefined` for one that somebody started by hand. */
+export function dueAt({ slot, partOf }: JobContext): Date | undefined {
+  return slot ?? partOf;
 }
 
 /**
@@ -30,8 +37,10 @@ export interface JobOutcome {
   readonly violations?: readonly { readonly objective: 'rpo' | 'rto'; readonly message: string }[];
   /** What a health check looked at: each is a problem, or none, by itself. */
   readonly checks?: readonly HealthCheck[];
-  /** Why it is not a success, without secrets: for the ledger. */
+  /** Why it is not a success, or what else is worth knowing, without secrets: for the ledger. */
   readonly reason?: string;
+  /** What failed were parts of it, which have told people themselves. */
+  readonly toldByParts?: true;
   /** Of its entry in the ledger; absent where there is no ledger. */
   readonly evidence?: {
     readonly entry?: number;

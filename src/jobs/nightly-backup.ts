@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { BackupError, toBackupError } from '../errors.ts';
 import { errorReport, type BackupReport, type TargetReport } from '../report/backup-report.ts';
+import { lockSource, type SourceLock } from '../postgres/source-lock.ts';
 import { writeReport } from '../report/report-file.ts';
 import type { NightlyBackupParts } from './backup-parts.ts';
 import { checkTargets } from './check-targets.ts';
@@ -8,7 +9,7 @@ import { chooseLabel } from './choose-label.ts';
 import { Hooks } from './hooks.ts';
 import { expectedSize } from './expected-size.ts';
 import { inspectSource } from './inspect-source.ts';
-import type { Job, JobContext, JobOutcome } from './job.ts';
+import { dueAt, type Job, type JobContext, type JobOutcome } from './job.ts';
 import { makeDump, type DumpTask, type MadeDump } from './make-dump.ts';
 import { otherServers } from './other-server.ts';
 import { RunRecord } from './run-record.ts';
@@ -84,12 +85,14 @@ async function backUp(
     record.warnings.push(`${what} (${target}): ${error.message}`);
     log.warn({ target, ...errorReport(error) }, what);
   };
-  const work = await openWorkArea(spool, parts.workFolder);
+  let turn: SourceLock | undefined;
+  const work = await openWorkArea(spool, parts.workFolder, parts.reportName);
   try {
     // Under the lock, so that those of two runs do not mix; and before anything is written.
     await hooks?.before(signal, (run) => record.phase('hooks', run));
     const sweeping = {
-      ...{ source: parts.source, usable, locked: spool, complete: checked.failed.length === 0, reports: parts.reports },
+      ...{ source: parts.source, usable, locked: spool, alone: parts.reportName === undefined },
+      ...{ complete: checked.failed.length === 0, reports: parts.reports },
       started: record.startedAt,
       onFailure: warn('what killed runs left was not removed, or not all of it'),
     };
@@ -109,6 +112,7 @@ async function backUp(
       }),
     );
     signal.throwIfAborted();
+    turn = await lockSource(parts.connection, parts.source, signal);
     record.serverVersion = source.server.version;
     record.pgDumpVersion = source.programs.version;
     for (const warning of await otherServers(parts.source, source.server.systemIdentifier, usable, signal)) {
@@ -153,6 +157,7 @@ async function backUp(
       await made.discard();
     }
   } finally {
+    await turn?.release();
     await work.release();
   }
 }
@@ -245,7 +250,7 @@ async function conclude(
   let summary = reportOf(parts, context, record, error);
   let report: string | undefined;
   try {
-    report = await writeReport('backup', record.startedAt, summary, parts.reports);
+    report = await writeReport('backup', { source: parts.reportName, started: record.startedAt }, summary, parts.reports);
   } catch (thrown) {
     const failure = toBackupError(thrown);
     log.error({ ...errorReport(failure), summary }, 'the report could not be stored');
@@ -266,11 +271,16 @@ async function conclude(
 
 function reportOf(
   { source, version, redact }: NightlyBackupParts,
-  { slot }: JobContext,
+  context: JobContext,
   record: RunRecord,
   error: BackupError | undefined,
 ) {
-  return record.report(source, version, { outcome: outcomeOf(error), exitStatus: error?.exitStatus ?? 0, slot, error }, redact);
+  return record.report(
+    source,
+    version,
+    { outcome: outcomeOf(error), exitStatus: error?.exitStatus ?? 0, slot: dueAt(context), error },
+    redact,
+  );
 }
 
 function outcomeOf(error: BackupError | undefined): BackupReport['outcome'] {

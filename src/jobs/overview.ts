@@ -17,6 +17,8 @@ export interface Objectives {
 }
 
 export interface OverviewParts {
+  /** Whether backups of a source are looked at elsewhere, so that nothing of them is read here. */
+  readonly elsewhere?: (source: string) => boolean;
   /** Configured name of the source. */
   readonly source: string;
   readonly targets: readonly Storage[];
@@ -44,7 +46,10 @@ export async function overview(
   /** When the run began that is writing now; see `listBackups`. */
   writingSince?: Date,
 ): Promise<Overview> {
-  const listing = await listBackups(parts.targets, { allowUnreachable: true, signal, writingSince });
+  const listing = await listBackups(parts.targets, {
+    ...{ allowUnreachable: true, signal, writingSince },
+    ...(parts.elsewhere && { except: parts.elsewhere }),
+  });
   const backups = listing.backups.filter(({ source }) => source === parts.source);
   return {
     ...{ listing, backups, good: backups.filter(isGood), askedAt: now },

@@ -1,4 +1,5 @@
 import { readObject } from '../catalog/catalog.ts';
+import { parseReportName } from '../catalog/report-names.ts';
 import { toBackupError, type BackupError } from '../errors.ts';
 import type { ReportPlace } from '../report/report-file.ts';
 
@@ -10,11 +11,12 @@ interface DrillSays {
 }
 
 /**
- * Labels of the backups that a drill has proven, over all places. A report that cannot be fetched throws: it may be the one that names
+ * Labels of the backups that a drill has proven, over all places, apart from those that name another source. A report that cannot be fetched throws: it may be the one that names
  * the newest; one that is no JSON is told to `onOdd` and proves nothing. A place that does not exist has none, if another one does.
  */
 export async function provenBackups(
   places: readonly ReportPlace[],
+  isOurs: (source: string) => boolean,
   onOdd: (location: string) => void,
   signal?: AbortSignal,
 ): Promise<Set<string>> {
@@ -22,7 +24,7 @@ export async function provenBackups(
   const absent: BackupError[] = [];
   for (const place of places) {
     try {
-      for await (const label of provenIn(place, onOdd, signal)) proven.add(label);
+      for await (const label of provenIn(place, isOurs, onOdd, signal)) proven.add(label);
     } catch (thrown) {
       const error = toBackupError(thrown);
       if (error.code !== 'STORAGE_MISSING') throw error;
@@ -35,11 +37,13 @@ export async function provenBackups(
 
 async function* provenIn(
   { storage, prefix }: ReportPlace,
+  isOurs: (source: string) => boolean,
   onOdd: (location: string) => void,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<string> {
   for await (const { key } of storage.list(`${prefix}monthly_drill_`, signal)) {
-    if (!key.endsWith('.json')) continue;
+    const source = parseReportName(key.slice(prefix.length))?.source;
+    if (!key.endsWith('.json') || (source !== undefined && !isOurs(source))) continue;
     const bytes = await readObject(storage, key, signal);
     let says: DrillSays | null;
     try {

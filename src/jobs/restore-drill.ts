@@ -20,7 +20,7 @@ import { restoreEachWay, waysOf, type DrillRestore, type Restored, type Stage } 
 import { openScratchServer } from './drill-scratch.ts';
 import { readGlobals } from './drill-server.ts';
 import { summarize } from './drill-summary.ts';
-import type { Job, JobContext } from './job.ts';
+import { dueAt, type Job, type JobContext } from './job.ts';
 
 export type { RestoreDrillOutcome } from './drill-conclude.ts';
 
@@ -84,7 +84,7 @@ export function createRestoreDrill(parts: RestoreDrillParts, request: DrillReque
         const end = { startedAt, finishedAt: clock.now(), durationSeconds: (clock.monotonic() - began) / 1000 };
         const { fetch, restore, equality, assertions, serverVersion, restoredInto } = known;
         const summary = await summarize(parts, {
-          ...{ ...known, ...end, record, error, slot: context.slot },
+          ...{ ...known, ...end, record, error, slot: dueAt(context) },
           ...{ fetch, restore, equality, assertions, serverVersion, restoredInto },
         });
         return await conclude(parts, context, startedAt, summary);

@@ -1,9 +1,11 @@
 import { readObject } from '../catalog/catalog.ts';
+import { encodeSource } from '../catalog/names.ts';
 import { toBackupError, type BackupError } from '../errors.ts';
 import type { ReportPlace } from '../report/report-file.ts';
 import { bytesContent } from '../storage/content.ts';
 
-const FILE = 'scrub_state.json';
+const fileOf = (source: string | undefined) =>
+  source === undefined ? 'scrub_state.json' : `scrub_state_${encodeSource(source)}.json`;
 const VERSION = 1;
 
 /** What is known of one copy by re-reading it. */
@@ -35,15 +37,15 @@ export class ScrubState {
   }
 
   /**
-   * The newest of all places. What is no such file counts as none; a place that cannot be asked throws: what is known to be damaged must
+   * The newest of all places, of one of several sources or of the only one. What is no such file counts as none; a place that cannot be asked throws: what is known to be damaged must
    * not be forgotten for it.
    */
-  static async load(places: readonly ReportPlace[], signal?: AbortSignal): Promise<ScrubState> {
+  static async load(places: readonly ReportPlace[], source: string | undefined, signal?: AbortSignal): Promise<ScrubState> {
     const found: StateFile[] = [];
     for (const { storage, prefix } of places) {
       try {
         const value = JSON.parse(
-          (await readObject(storage, prefix + FILE, signal)).toString('utf8'),
+          (await readObject(storage, prefix + fileOf(source), signal)).toString('utf8'),
         ) as Partial<StateFile> | null;
         if (value?.version === VERSION && value.copies !== undefined && value.savedAt !== undefined)
           found.push(value as StateFile);
@@ -76,13 +78,13 @@ export class ScrubState {
   }
 
   /** In the first place that takes it; returns why none does. */
-  async save(places: readonly ReportPlace[], now: Date): Promise<BackupError | undefined> {
+  async save(places: readonly ReportPlace[], source: string | undefined, now: Date): Promise<BackupError | undefined> {
     const copies = Object.fromEntries([...this.#copies].map(([target, each]) => [target, Object.fromEntries(each)]));
     const bytes = Buffer.from(`${JSON.stringify({ version: VERSION, savedAt: now.toISOString(), copies }, null, 2)}\n`);
     let failure: BackupError | undefined;
     for (const { storage, prefix } of places) {
       try {
-        await storage.put(prefix + FILE, bytesContent(bytes));
+        await storage.put(prefix + fileOf(source), bytesContent(bytes));
         return undefined;
       } catch (error) {
         failure ??= toBackupError(error);

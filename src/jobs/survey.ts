@@ -10,9 +10,9 @@ import type { JobContext } from './job.ts';
 import { provenBackups } from './proven-backups.ts';
 import type { ScrubState } from './scrub-state.ts';
 
-/** All backups of all targets. Throws rather than return what may be a part of them. */
+/** All backups of all targets but those that another clean-up looks after. Throws rather than return what may be a part of them. */
 export async function listWhole(parts: WeeklyCleanupParts, signal: AbortSignal): Promise<Listing> {
-  const listing = await listBackups(parts.targets, { signal });
+  const listing = await listBackups(parts.targets, { signal, except: parts.elsewhere });
   refusePartialListing(
     listing,
     parts.targets.map(({ name }) => name),
@@ -31,7 +31,7 @@ export async function planOf(
   const { signal, clock } = context;
   const { targets } = parts;
   const onOdd = (location: string) => warn(`${location} is no report of a drill that can be read; it proves nothing`);
-  const proven = await provenBackups(parts.drillReports, onOdd, signal);
+  const proven = await provenBackups(parts.drillReports, (source) => !parts.elsewhere(source), onOdd, signal);
   const pins = new Map<string, string>();
   for (const { key } of listing.backups.filter(({ pinned }) => pinned)) {
     pins.set(key, (await readPin(targets, key, signal))?.reason ?? '');
@@ -58,8 +58,8 @@ async function problemOfLastRun(
   signal: AbortSignal,
 ): Promise<string | undefined> {
   try {
-    const last = await lastBackupReport(parts.reports, signal);
-    if (last === undefined || last.report.source !== name) return undefined;
+    const last = await lastBackupReport(parts.reports, name, signal);
+    if (last === undefined) return undefined;
     const { outcome, startedAt, error } = last.report;
     if (outcome === 'success' || outcome === 'incomplete') return undefined;
     return `the last backup (${startedAt}) ended with ${outcome}${error ? `: ${error.message}` : ''}`;

@@ -19,8 +19,10 @@ export interface SweepOptions {
   readonly source: string;
   /** The targets that can be asked. */
   readonly usable: readonly Storage[];
-  /** The one among them whose lock we hold: nobody else writes to it. */
+  /** The one among them that runs lock. */
   readonly locked: Storage | undefined;
+  /** Whether that lock keeps runs of all sources away, so that nobody else writes to it, or only those of this one. */
+  readonly alone: boolean;
   /**
    * Whether `usable` is all there are. Side files without a dump are looked for only then: the dump may be whole on a target
    * that cannot be asked.
@@ -38,7 +40,8 @@ export interface SweepOptions {
  * Never removes a dump or a manifest.
  */
 export async function sweepLeftovers(options: SweepOptions, signal: AbortSignal): Promise<string[]> {
-  const { source, usable, locked, complete, reports, started } = options;
+  const { source, usable, complete, reports, started } = options;
+  const locked = options.alone ? options.locked : undefined;
   const removed: string[] = [];
   const longAgo = new Date(started.getTime() - SHARED_AGE_MS);
   const attempt = async (name: string, run: () => Promise<void>) => {
@@ -64,16 +67,19 @@ export async function sweepLeftovers(options: SweepOptions, signal: AbortSignal)
       });
     }
   }
+  // No label of another source begins like ours: an underscore in its name would be percent-encoded.
+  const ours = labelOf(source, started).slice(0, -STAMP_LENGTH);
   for (const target of usable) {
-    // No label of another source begins like ours: an underscore in its name would be percent-encoded.
-    await sweep(target, target === locked ? FULL : FULL + labelOf(source, started).slice(0, -STAMP_LENGTH), started);
+    await sweep(target, target === locked ? FULL : FULL + ours, started);
+    // The temporary files of ours on a disk.
+    if (target === options.locked && target !== locked) await sweep(target, `${FULL}.${ours}`, started);
     await sweep(target, PROBE, target === locked ? started : longAgo);
     await sweep(target, HEADS, target === locked ? started : longAgo);
   }
   // Of the places of reports only those that are known to answer: the others only cost time.
   for (const { storage, prefix, underLock } of reports) {
     if (underLock === true || usable.includes(storage))
-      await sweep(storage, prefix + REPORT, underLock === true ? started : longAgo);
+      await sweep(storage, prefix + REPORT, underLock === true && options.alone ? started : longAgo);
   }
   return removed;
 

@@ -6,7 +6,7 @@ import { writeReport } from '../report/report-file.ts';
 import { CleanupRecord } from './cleanup-record.ts';
 import { cleanReports } from './clean-reports.ts';
 import type { WeeklyCleanupParts } from './cleanup-parts.ts';
-import type { Job, JobContext, JobOutcome } from './job.ts';
+import { dueAt, type Job, type JobContext, type JobOutcome } from './job.ts';
 import { removeExpired } from './remove-expired.ts';
 import { scrubTarget, type DamagedCopy } from './scrub.ts';
 import { repairCopy } from './scrub-repair.ts';
@@ -56,14 +56,14 @@ async function lookAhead(parts: WeeklyCleanupParts, context: JobContext, record:
   const { signal } = context;
   const listing = await listWhole(parts, signal);
   record.listing = listing;
-  const state = await ScrubState.load(parts.reports, signal);
+  const state = await ScrubState.load(parts.reports, parts.reportName, signal);
   record.plan = await planOf(parts, listing, state, context, (text) => record.warnings.push(text));
   await tidyReports(parts, context, record, listing, true);
 }
 
 async function cleanUp(parts: WeeklyCleanupParts, context: JobContext, record: CleanupRecord): Promise<void> {
-  const { signal, log, slot } = context;
-  const state = await ScrubState.load(parts.reports, signal);
+  const { signal, log } = context;
+  const state = await ScrubState.load(parts.reports, parts.reportName, signal);
   let damaged: readonly DamagedCopy[];
   try {
     // Reading takes long and harms nobody: a backup may run beside it.
@@ -72,7 +72,11 @@ async function cleanUp(parts: WeeklyCleanupParts, context: JobContext, record: C
     await saveState(parts, context, record, state);
   }
   // A person is told at once that a backup is running; the schedule comes only once a week.
-  const work = await waitForLock(() => openWorkArea(parts.spool, parts.workFolder), slot ? parts.lockWaitMs : 0, context);
+  const work = await waitForLock(
+    () => openWorkArea(parts.spool, parts.workFolder, parts.reportName),
+    dueAt(context) ? parts.lockWaitMs : 0,
+    context,
+  );
   try {
     let listing = await listWhole(parts, signal);
     if (damaged.length > 0) {
@@ -178,7 +182,11 @@ async function tidyReports(
   record.reports = await cleanReports(
     {
       ...{ places: [...parts.reports, ...parts.drillReports], rules: parts.reportRules, now: record.startedAt, dryRun },
-      ...{ stored: new Set(listing.backups.map(({ label }) => label)), record: parts.recordRemovedReports },
+      ...{
+        stored: new Set(listing.backups.map(({ label }) => label)),
+        elsewhere: parts.elsewhere,
+        record: parts.recordRemovedReports,
+      },
       onFailure: (where, error) => record.warnings.push(`old reports in ${where} were not removed: ${error.message}`),
     },
     signal,
@@ -192,7 +200,7 @@ async function saveState(
   state: ScrubState,
 ): Promise<void> {
   if (parts.scrub.budgetBytes === 0) return;
-  const failure = await state.save(parts.reports, clock.now());
+  const failure = await state.save(parts.reports, parts.reportName, clock.now());
   if (failure) record.warnings.push(`how far the re-reading has come could not be noted: ${failure.message}`);
 }
 
@@ -220,18 +228,19 @@ async function outcomeOf(
 /** Report and last log line. A report that cannot be stored is a failure, too: without it nobody knows what was removed. */
 async function conclude(
   parts: WeeklyCleanupParts,
-  { log, slot }: JobContext,
+  context: JobContext,
   record: CleanupRecord,
   error: BackupError | undefined,
 ): Promise<CleanupOutcome> {
-  let summary = record.report(parts, slot, error);
+  const { log } = context;
+  let summary = record.report(parts, dueAt(context), error);
   let report: string | undefined;
   try {
-    report = await writeReport('cleanup', record.startedAt, summary, parts.reports);
+    report = await writeReport('cleanup', { source: parts.reportName, started: record.startedAt }, summary, parts.reports);
   } catch (thrown) {
     const failure = toBackupError(thrown);
     log.error({ ...errorReport(failure), summary }, 'the report could not be stored');
-    if (error === undefined) summary = record.report(parts, slot, failure);
+    if (error === undefined) summary = record.report(parts, dueAt(context), failure);
   }
   const { outcome, exitStatus, removed, durationSeconds } = summary;
   const level = outcome === 'success' ? 'info' : outcome === 'incomplete' ? 'warn' : 'error';

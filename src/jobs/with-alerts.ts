@@ -6,7 +6,7 @@ import type { Problem, ProblemKey, ProblemKind } from '../notify/alert.ts';
 import type { Alerts, Seen } from '../notify/alerts.ts';
 import { errorReport } from '../report/backup-report.ts';
 import type { PingEvent, Pinger } from '../notify/ping.ts';
-import type { Job, JobContext, JobOutcome } from './job.ts';
+import { dueAt, type Job, type JobContext, type JobOutcome } from './job.ts';
 
 export interface AlertingParts {
   /** Configured name of the source. */
@@ -81,10 +81,10 @@ function stallIn({ reason }: AbortSignal): BackupError | undefined {
   return reason instanceof BackupError && reason.code === 'STALLED' ? reason : undefined;
 }
 
-function pingEventOf(outcome: JobOutcome, { slot, signal }: JobContext): PingEvent {
+function pingEventOf(outcome: JobOutcome, context: JobContext): PingEvent {
   if (outcome.outcome === 'success') return 'success';
-  if (outcome.outcome === 'aborted') return stallIn(signal) ? 'failure' : 'log';
-  if (isLockedOut(outcome) && slot === undefined) return 'log';
+  if (outcome.outcome === 'aborted') return stallIn(context.signal) ? 'failure' : 'log';
+  if (isLockedOut(outcome) && dueAt(context) === undefined) return 'log';
   return 'failure';
 }
 
@@ -109,7 +109,8 @@ export function stallOf(source: string, summary: string, hint: string | undefine
 }
 
 /** What an outcome says of the problems that there can be. */
-function seenIn(outcome: JobOutcome, source: string, job: string, { slot, signal }: JobContext): Seen {
+function seenIn(outcome: JobOutcome, source: string, job: string, context: JobContext): Seen {
+  const slot = dueAt(context);
   const key = (kind: ProblemKind) => ({ source, job, kind });
   const seen: { raise: Problem[]; clear: ProblemKey[] } = { raise: [], clear: [] };
   const { report, label, violations } = outcome;
@@ -131,9 +132,9 @@ function seenIn(outcome: JobOutcome, source: string, job: string, { slot, signal
       return seen;
     }
   }
-  if (outcome.outcome === 'success') seen.clear.push(...OVER.map(key));
+  if (outcome.outcome === 'success' || outcome.toldByParts === true) seen.clear.push(...OVER.map(key));
   else if (outcome.outcome === 'aborted') {
-    const stall = stallIn(signal);
+    const stall = stallIn(context.signal);
     if (stall) raise('stall', stall.message);
   } else if (isLockedOut(outcome)) {
     if (slot !== undefined) raise('missed', `the run of ${slot.toISOString()} was missed: ${summary}`);

@@ -20,10 +20,10 @@ export function withEvidence<O extends JobOutcome>(job: JobOf<O>, evidence: Evid
   return {
     ...job,
     async run(context) {
-      const { slot, log, clock } = context;
+      const { slot, partOf, log, clock } = context;
       const startedAt = clock.now();
       evidence.opens({ job: name, source }, slot);
-      const base = { job: name, source, slot, startedAt };
+      const base = { job: name, source, slot, ...(partOf && { due: partOf }), startedAt };
       let outcome: O;
       try {
         outcome = await job.run(context);

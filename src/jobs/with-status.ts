@@ -1,7 +1,7 @@
 import { toBackupError } from '../errors.ts';
 import { errorReport } from '../report/backup-report.ts';
 import type { JobStatus } from '../report/source-status.ts';
-import type { Job, JobContext, JobOutcome } from './job.ts';
+import { dueAt, type Job, type JobContext, type JobOutcome } from './job.ts';
 import { overview, type Overview } from './overview.ts';
 import { recordStatus, type StatusParts } from './status-record.ts';
 
@@ -17,8 +17,9 @@ export function withStatus<O extends JobOutcome>(job: JobOf<O>, parts: StatusPar
   return {
     ...job,
     async run(context) {
-      const { clock, log, slot, signal } = context;
-      const base = { startedAt: clock.now().toISOString(), ...(slot && { slot: slot.toISOString() }) };
+      const { clock, log, signal } = context;
+      const due = dueAt(context);
+      const base = { startedAt: clock.now().toISOString(), ...(due && { slot: due.toISOString() }) };
       const ended = async (last: NonNullable<JobStatus['last']>) => {
         // While everything is being stopped there is no time to ask.
         const seen = signal.aborted ? undefined : await lookAround(parts, context);

@@ -1,8 +1,10 @@
 import { lstat, mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { encodeSource } from '../catalog/names.ts';
 import { BackupError } from '../errors.ts';
 import type { DiskStorage } from '../storage/disk.ts';
-import { lockDirectory } from './directory-lock.ts';
+import type { FileLock } from '../storage/file-lock.ts';
+import { lockDirectory, lockSourceIn, LOCKS } from './directory-lock.ts';
 
 export interface TemporaryPath {
   /** Another program may write to this file. */
@@ -19,20 +21,25 @@ export interface WorkArea {
 
 /**
  * Locks the local target's directory and works in it: its `sweep` knows its temporary files. Without a local target, a
- * private folder below `parent` serves. Throws `LOCKED` when another run is at work.
+ * private folder below `parent` serves. With `source`, one of several, runs of others may be at work there at the same time.
+ * Throws `LOCKED` when another run is at work.
  */
-export async function openWorkArea(spool: DiskStorage | undefined, parent: string): Promise<WorkArea> {
+export async function openWorkArea(spool: DiskStorage | undefined, parent: string, source?: string): Promise<WorkArea> {
   if (spool) {
-    const lock = await lockDirectory(spool.root);
+    const lock = await lockFor(spool.root, source);
     return { temporaryFile: (key) => besideTheDump(spool, key), release: () => lock.release() };
   }
   const folder = await ownFolder(parent);
-  const lock = await lockDirectory(folder);
-  for (const name of await readdir(folder)) await rm(join(folder, name), { recursive: true, force: true });
+  const lock = await lockFor(folder, source);
+  const own = source === undefined ? folder : join(folder, encodeSource(source));
+  await mkdir(own, { recursive: true, mode: 0o700 });
+  for (const name of await readdir(own)) {
+    if (name !== LOCKS) await rm(join(own, name), { recursive: true, force: true });
+  }
   return {
     async temporaryFile() {
-      const own = await mkdtemp(join(folder, 'run-'));
-      return { path: join(own, 'file'), discard: () => rm(own, { recursive: true, force: true }) };
+      const run = await mkdtemp(join(own, 'run-'));
+      return { path: join(run, 'file'), discard: () => rm(run, { recursive: true, force: true }) };
     },
     release: () => lock.release(),
   };
@@ -41,6 +48,10 @@ export async function openWorkArea(spool: DiskStorage | undefined, parent: strin
 /** Where runs without a local target work, below the configured folder. */
 export function workFolder(parent: string): string {
   return join(parent, 'db-backup-work');
+}
+
+function lockFor(directory: string, source: string | undefined): Promise<FileLock> {
+  return source === undefined ? lockDirectory(directory) : lockSourceIn(directory, source);
 }
 
 async function besideTheDump(spool: DiskStorage, key: string): Promise<TemporaryPath> {

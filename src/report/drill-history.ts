@@ -1,9 +1,11 @@
+import { newestReportFirst, parseReportName } from '../catalog/report-names.ts';
 import { toBackupError, type BackupError } from '../errors.ts';
 import type { Storage } from '../storage/storage.ts';
 import type { BackupReport } from './backup-report.ts';
 import type { DrillReport, TrendPoint } from './drill-report.ts';
 import type { ReportPlace } from './report-file.ts';
 
+const DAY_MS = 86_400_000;
 /** How the reports of drills begin. */
 export const DRILL_REPORT = 'monthly_drill';
 /** Drills that a trend goes back to: three years of one a month. */
@@ -21,14 +23,17 @@ export async function readTrend(
   for (const { storage, prefix } of places) {
     const keys: string[] = [];
     try {
-      for await (const { key } of storage.list(`${prefix}${DRILL_REPORT}_`, signal)) if (key.endsWith('.json')) keys.push(key);
+      for await (const { key } of storage.list(`${prefix}${DRILL_REPORT}_`, signal)) {
+        const name = key.slice(prefix.length);
+        if (name.endsWith('.json') && mayBeOf(source, name)) keys.push(name);
+      }
     } catch (error) {
       signal?.throwIfAborted();
       onFailure(storage.name, toBackupError(error));
       continue;
     }
-    // Names sort by time.
-    for (const key of keys.sort().reverse().slice(0, OPENED)) {
+    for (const name of keys.sort(newestReportFirst).slice(0, OPENED)) {
+      const key = prefix + name;
       try {
         const report = (await readJson(storage, key, signal)) as Partial<DrillReport>;
         if (report.source !== source || !Array.isArray(report.trend)) continue;
@@ -57,11 +62,12 @@ export async function readBackupHistory(
   signal?: AbortSignal,
 ): Promise<ReportedBackup[]> {
   const found: ReportedBackup[] = [];
-  const from = `backup_report_${since.toISOString().slice(0, 10).replaceAll('-', '')}`;
+  const from = Math.floor(since.getTime() / DAY_MS) * DAY_MS;
   for (const { storage, prefix } of places) {
     try {
       for await (const { key } of storage.list(`${prefix}backup_report_`, signal)) {
-        if (key.slice(prefix.length) < from) continue;
+        const name = key.slice(prefix.length);
+        if (!mayBeOf(source, name) || parseReportName(name)!.time < from) continue;
         const report = (await readJson(storage, key, signal)) as Partial<BackupReport>;
         const stored = report.targets?.some(({ state }) => state === 'stored') ?? false;
         if (report.source !== source || !stored || report.label === undefined || report.snapshot === undefined) continue;
@@ -73,6 +79,12 @@ export async function readBackupHistory(
     }
   }
   return found;
+}
+
+/** By its name; one from before there were several sources names its own only inside. */
+function mayBeOf(source: string, name: string): boolean {
+  const parsed = parseReportName(name);
+  return parsed !== undefined && (parsed.source ?? source) === source;
 }
 
 async function readJson(storage: Storage, key: string, signal: AbortSignal | undefined): Promise<unknown> {

@@ -22,6 +22,7 @@ export interface JobDraft {
   readonly slots?: number;
   /** Of a slot that has its entry already (the clock was set back, or two daemons run): that entry's number. `slot` is absent then. */
   readonly sameSlotAs?: number;
+  /** The slot of such an entry; or of one for a database of many, which are backed up in one slot of their source. */
   readonly due?: string;
   /** What the job itself says: `success`, `incomplete`, `failure`, … */
   readonly result?: string;

@@ -69,7 +69,7 @@ export function createLedger(options: LedgerOptions): Ledger {
 
   async function appendLocked(decide: Parameters<Ledger['append']>[0], whole: boolean): Promise<LedgerHead | undefined> {
     await createFolders(root, folder, READABLE.folder);
-    const lock = await lockFile(join(folder, LOCK), LOCK_WAIT_MS);
+    const lock = await lockFile(join(folder, LOCK), { waitMs: LOCK_WAIT_MS });
     if (!lock) {
       throw new BackupError('LOCKED', `another process has held ${join(folder, LOCK)} for ${LOCK_WAIT_MS / 1000} s`, {
         hint: 'Look for a process that is stuck on the file system of this folder (`fuser` names it).',

@@ -1,3 +1,4 @@
+import { newestReportFirst, parseReportName } from '../catalog/report-names.ts';
 import { toBackupError, type BackupError } from '../errors.ts';
 import type { Storage } from '../storage/storage.ts';
 import type { DrillReport } from './drill-report.ts';
@@ -46,10 +47,13 @@ async function newestIn(
   { storage, prefix }: ReportPlace,
   signal: AbortSignal | undefined,
 ): Promise<Proof | undefined> {
-  const keys: string[] = [];
-  for await (const { key } of storage.list(`${prefix}${DRILL_REPORT}_`, signal)) if (key.endsWith('.json')) keys.push(key);
-  // Names sort by time.
-  for (const key of keys.sort().reverse()) {
+  const names: string[] = [];
+  for await (const { key } of storage.list(`${prefix}${DRILL_REPORT}_`, signal)) {
+    const name = key.slice(prefix.length);
+    if (name.endsWith('.json') && (parseReportName(name)?.source ?? source) === source) names.push(name);
+  }
+  for (const name of names.sort(newestReportFirst)) {
+    const key = prefix + name;
     const says = await readSays(storage, key, signal);
     const label = says?.backup?.label;
     if (says?.source !== source || says.status !== 'success' || label === undefined) continue;

@@ -1,3 +1,4 @@
+import { newestReportFirst, parseReportName } from '../catalog/report-names.ts';
 import { toBackupError, type BackupError } from '../errors.ts';
 import type { ReportPlace } from './report-file.ts';
 
@@ -45,12 +46,16 @@ export async function recentReports(
     const kind = KINDS[job];
     for (const { storage, prefix } of kind ? places[kind.of] : []) {
       try {
-        const keys: string[] = [];
-        for await (const { key } of storage.list(prefix + kind!.prefix, signal)) if (key.endsWith('.json')) keys.push(key);
+        const names: string[] = [];
+        for await (const { key } of storage.list(prefix + kind!.prefix, signal)) {
+          const name = key.slice(prefix.length);
+          const named = parseReportName(name)?.source;
+          if (name.endsWith('.json') && (source === undefined || (named ?? source) === source)) names.push(name);
+        }
         let taken = 0;
-        // Names sort by time.
-        for (const key of keys.sort().reverse().slice(0, OPENED)) {
+        for (const name of names.sort(newestReportFirst).slice(0, OPENED)) {
           if (taken === count) break;
+          const key = prefix + name;
           const parts: Uint8Array[] = [];
           for await (const part of storage.get(key, undefined, signal)) parts.push(Buffer.from(part));
           const report = reportOf(job, storage.location(key), Buffer.concat(parts).toString('utf8'));

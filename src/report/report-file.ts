@@ -1,3 +1,4 @@
+import { reportStem } from '../catalog/report-names.ts';
 import { BackupError, toBackupError } from '../errors.ts';
 import { bytesContent } from '../storage/content.ts';
 import type { Storage } from '../storage/storage.ts';
@@ -20,13 +21,24 @@ export interface ReportFile {
   readonly text: string;
 }
 
+/** What the name of a report says: its kind, its source where it shares the folder with others, and the start of the run. */
+export interface ReportSubject {
+  readonly source?: string | undefined;
+  readonly started: Date;
+}
+
 /**
- * Stores a report durably as `<kind>_report_<YYYYMMDD>_<HHMMSS>.json` (UTC, the run's start) in the first of `places` that
+ * Stores a report durably as `<kind>_report_[<source>_]<YYYYMMDD>_<HHMMSS>.json` (UTC, the run's start) in the first of `places` that
  * takes it, and returns its location. Never replaces another report: a second one of the same second gets `_2`.
  * Throws when no place takes it.
  */
-export async function writeReport(kind: string, started: Date, report: object, places: readonly ReportPlace[]): Promise<string> {
-  const [location] = await writeReportFiles(`${kind}_report`, started, () => [jsonFile(report)], places);
+export async function writeReport(
+  kind: string,
+  subject: ReportSubject,
+  report: object,
+  places: readonly ReportPlace[],
+): Promise<string> {
+  const [location] = await writeReportFiles(`${kind}_report`, subject, () => [jsonFile(report)], places);
   return location!;
 }
 
@@ -36,19 +48,19 @@ export function jsonFile(report: object): ReportFile {
 }
 
 /**
- * The same for a report of several files with one name, `<name>_<YYYYMMDD>_<HHMMSS>.*`. The last one is stored last: it is there
+ * The same for a report of several files with one name, `<kind>_[<source>_]<YYYYMMDD>_<HHMMSS>.*`. The last one is stored last: it is there
  * only if all are. `files` is told the name without extension. Returns their locations, in the order of the files.
  */
 export async function writeReportFiles(
-  name: string,
-  started: Date,
+  kind: string,
+  { source, started }: ReportSubject,
   files: (stem: string) => readonly ReportFile[],
   places: readonly ReportPlace[],
 ): Promise<string[]> {
   const failures: BackupError[] = [];
   for (const { storage, prefix } of places) {
     try {
-      const stem = await freeStem(storage, `${prefix}${name}_${stampOf(started)}`);
+      const stem = await freeStem(storage, prefix + reportStem(kind, source, started));
       const keys: string[] = [];
       for (const { extension, text } of files(stem.slice(prefix.length))) {
         keys.push(stem + extension);
@@ -71,8 +83,4 @@ async function freeStem(storage: Storage, stem: string): Promise<string> {
     const free = attempt === 1 ? stem : `${stem}_${attempt}`;
     if ((await storage.head(`${free}.json`)) === undefined) return free;
   }
-}
-
-function stampOf(time: Date): string {
-  return time.toISOString().replace(/[-:]/g, '').slice(0, 15).replace('T', '_');
 }

@@ -19,7 +19,7 @@ export interface StatusBoard {
   /** Replaces what is said of a source, given what was said. In whole: a reader sees the file before or after, nothing in between. */
   update(source: string, now: Date, change: (before: SourceStatus | undefined) => SourceStatus): Promise<void>;
   /** Forgets all other sources: those that are not configured any more. */
-  keepOnly(sources: readonly string[], now: Date): Promise<void>;
+  keepOnly(isKept: (source: string) => boolean, now: Date): Promise<void>;
   /** `undefined` when there is none yet, or none that this version can read. */
   read(): Promise<StatusFile | undefined>;
 }
@@ -48,7 +48,7 @@ export function createStatusBoard(folder: string, version: string): StatusBoard 
         if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
       }
     });
-    const lock = await lockFile(join(folder, LOCK), LOCK_WAIT_MS);
+    const lock = await lockFile(join(folder, LOCK), { waitMs: LOCK_WAIT_MS });
     if (!lock) {
       throw new BackupError('LOCKED', `another process has held ${join(folder, LOCK)} for ${LOCK_WAIT_MS / 1000} s`, {
         hint: 'Look for a process that is stuck on the file system of this folder (`fuser` names it).',
@@ -68,7 +68,7 @@ export function createStatusBoard(folder: string, version: string): StatusBoard 
     path,
     read,
     update: (source, now, change) => write(now, (sources) => ({ ...sources, [source]: change(sources[source]) })),
-    keepOnly: (names, now) =>
-      write(now, (sources) => Object.fromEntries(Object.entries(sources).filter(([name]) => names.includes(name)))),
+    keepOnly: (isKept, now) =>
+      write(now, (sources) => Object.fromEntries(Object.entries(sources).filter(([name]) => isKept(name)))),
   };
 }

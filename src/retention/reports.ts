@@ -1,7 +1,7 @@
+import { parseReportName } from '../catalog/report-names.ts';
+
 const DAY_MS = 24 * 60 * 60_000;
 const YEAR_MS = 365.25 * DAY_MS;
-/** `backup_report_20260101_020000.json`, `monthly_drill_20260104_040000_2.html`. */
-const NAME = /^([a-z_]+)_(\d{4})(\d{2})(\d{2})_(\d{2})(\d{2})(\d{2})(?:_\d+)?\.(?:json|html)$/;
 /** The report that is written every hour. */
 const HOURLY = 'health_report';
 
@@ -16,15 +16,6 @@ export interface ReportToRemove {
   readonly name: string;
   readonly rule: 'years' | 'hourly';
   readonly says: string;
-}
-
-/** Kind and time of a report by its name; `undefined` for what is no report: ledger, locks, the files of others. */
-export function parseReportName(name: string): { readonly kind: string; readonly time: number } | undefined {
-  const match = NAME.exec(name);
-  if (!match) return undefined;
-  const [, kind, year, month, day, hour, minute, second] = match as unknown as string[];
-  const time = Date.parse(`${year!}-${month!}-${day!}T${hour!}:${minute!}:${second!}Z`);
-  return Number.isNaN(time) ? undefined : { kind: kind!, time };
 }
 
 /**

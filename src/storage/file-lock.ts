@@ -7,19 +7,26 @@ export interface FileLock {
 }
 
 /**
- * Takes the exclusive flock(2) of a file, which is made if need be, or of a folder. Waits for it at most `waitMs`, by default not at
+ * Takes the flock(2) of a file, which is made if need be, or of a folder: the exclusive one, or one that several can have. Waits for it at most `waitMs`, by default not at
  * all; `undefined` when another process holds it still.
  *
  * Node has no flock(2), so a `flock` child holds the lock. It ends when our end of its standard input closes, which the
  * kernel does however we die: a killed run never leaves anything locked, and no stale lock file has to be judged.
  */
-export async function lockFile(path: string, waitMs = 0): Promise<FileLock | undefined> {
+export async function lockFile(
+  path: string,
+  { waitMs = 0, shared = false }: { readonly waitMs?: number; readonly shared?: boolean } = {},
+): Promise<FileLock | undefined> {
   // Nothing but `cat` runs under the lock; `echo` says that it is held. A group of its own keeps Ctrl-C away from it:
   // the lock has to last until we have cleaned up. (BusyBox's flock cannot wait for a while: we end the one that waits.)
-  const child = spawn('flock', [...(waitMs > 0 ? [] : ['-n']), path, 'sh', '-c', 'echo held && exec cat >/dev/null'], {
-    stdio: ['pipe', 'pipe', 'pipe'],
-    detached: true,
-  });
+  const child = spawn(
+    'flock',
+    [...(waitMs > 0 ? [] : ['-n']), ...(shared ? ['-s'] : []), path, 'sh', '-c', 'echo held && exec cat >/dev/null'],
+    {
+      stdio: ['pipe', 'pipe', 'pipe'],
+      detached: true,
+    },
+  );
   let stderr = '';
   child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));
   child.stdin.on('error', () => undefined); // The child may be gone before we end its input; `close` tells.

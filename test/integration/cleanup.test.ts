@@ -94,6 +94,7 @@ function partsOf(
   const { rules = {}, ...rest } = changes;
   const parts: WeeklyCleanupParts = {
     source: 'shop',
+    elsewhere: () => false,
     sources: [
       { name: 'shop', freshnessLimitMs: 26 * HOUR, rules: new Map(targets.map(({ name }) => [name, rules[name] ?? RULES])) },
     ],

@@ -8,7 +8,7 @@ import { pino } from 'pino';
 import { assemble, type AssembleOptions, type Parts } from '../../src/assemble.ts';
 import { healthParts } from '../../src/assemble/health-parts.ts';
 import { systemClock, type Clock } from '../../src/clock.ts';
-import { loadConfig } from '../../src/config.ts';
+import { loadConfig } from '../../src/config/choose-source.ts';
 import type { HealthCheck } from '../../src/health/check.ts';
 import { createHealthCheck, type HealthOutcome } from '../../src/jobs/health-check.ts';
 import { withClient } from '../../src/postgres/connection.ts';

@@ -4,7 +4,8 @@ import { writeSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { assemble } from '../../src/assemble.ts';
 import { systemClock } from '../../src/clock.ts';
-import { loadConfig, processEnvironment } from '../../src/config.ts';
+import { processEnvironment } from '../../src/config.ts';
+import { loadConfig } from '../../src/config/choose-source.ts';
 import { createLog } from '../../src/log.ts';
 
 const [fatal, after = '0'] = (process.argv[2] ?? '').split('+');

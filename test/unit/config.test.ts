@@ -6,7 +6,8 @@ import { inspect } from 'node:util';
 
 import { configurationDocuments } from '../../scripts/configuration-documents.ts';
 import { dumpKey, FULL, labelOf, SIDE } from '../../src/catalog/names.ts';
-import { loadConfig, type Config } from '../../src/config.ts';
+import type { Config } from '../../src/config.ts';
+import { loadConfig } from '../../src/config/choose-source.ts';
 import { SETTINGS } from '../../src/config/settings.ts';
 import { BackupError } from '../../src/errors.ts';
 

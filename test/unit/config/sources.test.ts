@@ -2,7 +2,8 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { chooseSource, loadConfigs, type Configs } from '../../../src/config.ts';
+import { loadConfigs, type Configs } from '../../../src/config.ts';
+import { chooseSource, configOfDatabase, covers } from '../../../src/config/choose-source.ts';
 
 let folder: string;
 
@@ -136,5 +137,35 @@ describe('Sources', () => {
         expect.objectContaining({ code: 'USAGE', hint: 'Name one with --source: shop, crm.' }),
       );
     }
+  });
+
+  test('may stand for every database of a server', async () => {
+    await files({ 'default.json': { sources: { crm: { database: '*', exclude: ['test_*'] }, shop: { database: 'shop' } } } });
+    const configs = load({ POSTGRES_PASSWORD: 'common secret' });
+    const crm = by(configs, 'crm');
+    expect(crm.source).toMatchObject({ every: { exclude: ['test_*'] }, connection: { database: 'postgres' } });
+    expect(['crm.a', 'crm.a.b', 'crm', 'crm.', 'crmx.a'].filter((name) => covers(crm, name))).toEqual(['crm.a', 'crm.a.b']);
+    const one = configOfDatabase(crm, 'a');
+    expect(one.source).toMatchObject({
+      name: 'crm.a',
+      named: true,
+      listed: true,
+      connection: { database: 'a', password: 'common secret' },
+    });
+    expect(one.source.every).toBeUndefined();
+    expect(JSON.stringify(one)).not.toContain('common secret');
+    expect(one.redact('common secret')).toBe('***');
+    expect(chooseSource(configs, 'crm.x')).toEqual(configOfDatabase(crm, 'x'));
+    expect(() => chooseSource(configs, 'crm.')).toThrow(
+      expect.objectContaining({ hint: expect.stringContaining('crm.<database>, shop') }),
+    );
+    await files({ 'default.json': { sources: { crm: { database: '*' }, 'crm.a': { database: 'a' } } } });
+    expect(problems()).toEqual([expect.stringMatching(/^sources\.crm\.a \(its name\).*does not begin with "crm\."/)]);
+  });
+
+  test('of every database need a name where they are named by variables', async () => {
+    expect(problems({ POSTGRES_DB: '*' })).toEqual([expect.stringMatching(/^source\.name .*BACKUP_SOURCE_NAME/)]);
+    const [only] = load({ POSTGRES_DB: '*', BACKUP_SOURCE_NAME: 'all', BACKUP_EXCLUDE_DATABASES: 'a, b*' }).sources;
+    expect(only!.source).toMatchObject({ name: 'all', listed: true, every: { exclude: ['a', 'b*'] } });
   });
 });

@@ -110,7 +110,7 @@ describe('Sweeping', () => {
   const sweep = (usable: Storage[], more: Partial<SweepOptions> = {}) =>
     sweepLeftovers(
       {
-        ...{ source: 'shop', usable, locked: usable[0], complete: true, reports: [], started: STARTED },
+        ...{ source: 'shop', usable, locked: usable[0], alone: true, complete: true, reports: [], started: STARTED },
         onFailure: (target, { code }) => failures.push(`${target}: ${code}`),
         ...more,
       },
@@ -158,6 +158,15 @@ describe('Sweeping', () => {
       ['s3', 'ledger/', 20],
     ]);
     expect(labelOf('a_b', STARTED).startsWith('backup_a_')).toBe(false);
+    // Runs of other sources have the lock of the directory, too.
+    asked.splice(0);
+    await sweep([recording('local')], { source: 'a', alone: false });
+    expect(asked.map(([, prefix, hours]) => `${prefix} ${hours}`)).toEqual([
+      'full/backup_a_ 0',
+      'full/.backup_a_ 0',
+      '.probe. 20',
+      'ledger/ 20',
+    ]);
   });
 
   test('goes on with the other targets when one cannot be listed or swept', async () => {
@@ -179,7 +188,14 @@ describe('Sweeping', () => {
 
   test('ends when the run is aborted', async () => {
     const stop = AbortSignal.abort(new BackupError('ABORTED', 'stopped by a test'));
-    const options = { source: 'shop', usable: [broken('s3', 'list')], locked: undefined, complete: true, reports: [] };
+    const options = {
+      source: 'shop',
+      usable: [broken('s3', 'list')],
+      locked: undefined,
+      alone: true,
+      complete: true,
+      reports: [],
+    };
     const onFailure = (): void => undefined;
     await expect(sweepLeftovers({ ...options, started: STARTED, onFailure }, stop)).rejects.toThrow('stopped by a test');
   });

@@ -3,7 +3,8 @@ import type { Backup, CopyState } from '../../../src/catalog/backup.ts';
 import { bucketOf } from '../../../src/retention/calendar.ts';
 import { planRetention } from '../../../src/retention/plan.ts';
 import { readListing, refusePartialListing } from '../../../src/retention/read-listing.ts';
-import { parseReportName, planReports } from '../../../src/retention/reports.ts';
+import { newestReportFirst, parseReportName, reportStem } from '../../../src/catalog/report-names.ts';
+import { planReports } from '../../../src/retention/reports.ts';
 import type { HeldState, RetentionRules, StoredBackup } from '../../../src/retention/stored-backup.ts';
 import { sampleManifest } from '../../support/sample-manifest.ts';
 
@@ -251,5 +252,29 @@ describe('reports', () => {
       '.backup_report_20260101_020000.json.x.partial',
     ])
       expect(parseReportName(name)).toBeUndefined();
+  });
+
+  test('are known by their names, with that of the source where there is one', () => {
+    const started = new Date('2026-01-01T02:00:00Z');
+    for (const source of [undefined, 'shop', 'crm.a_b', 'Ärger', '20260101', '2']) {
+      for (const kind of ['backup_report', 'monthly_drill']) {
+        const name = reportStem(kind, source, started);
+        const says = { kind, ...(source !== undefined && { source }), time: started.getTime() };
+        expect([parseReportName(`${name}.json`), parseReportName(`${name}_12.html`)]).toEqual([says, says]);
+      }
+    }
+  });
+
+  test('are ordered by time, whatever their source', () => {
+    const names = [
+      'backup_report_b_20260101_020000.json',
+      'backup_report_20260101_020000_2.json',
+      'backup_report_a_20260102_020000.json',
+    ];
+    expect(names.sort(newestReportFirst).map((name) => name.slice(14))).toEqual([
+      'a_20260102_020000.json',
+      '20260101_020000_2.json',
+      'b_20260101_020000.json',
+    ]);
   });
 });

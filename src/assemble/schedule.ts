@@ -1,0 +1,71 @@
+import type { Parts, Program } from '../assemble.ts';
+import { systemClock } from '../clock.ts';
+import { configOfDatabase, covers, nameOfDatabase } from '../config/choose-source.ts';
+import { discover, type Discovery } from '../jobs/discover.ts';
+import { createForEachDatabase } from '../jobs/each-database.ts';
+import type { Job } from '../jobs/job.ts';
+import { Turns, type Claim } from '../jobs/turns.ts';
+import { withTurn } from '../jobs/with-turn.ts';
+import type { ScheduleEntry } from '../scheduler.ts';
+
+/** What the daemon runs, and when: the jobs of each source, each in its turn. */
+export function scheduledJobs(program: Program): ScheduleEntry[] {
+  const { concurrency } = program.config;
+  const turns = new Turns(concurrency.overall);
+  const looks = new Turns(concurrency.overall);
+  return program.sources.flatMap((parts): ScheduleEntry[] => {
+    const { backup, cleanup, drill, health, base, timeZone, catchUpMs } = parts.config.schedule;
+    return [
+      { job: jobFor('nightly-backup', (each) => each.nightlyBackup()), expression: backup, timeZone, catchUpMs },
+      { job: jobFor('weekly-cleanup', (each) => each.weeklyCleanup()), expression: cleanup, timeZone, catchUpMs },
+      { job: jobFor('restore-drill', (each) => each.restoreDrill()), expression: drill, timeZone, catchUpMs },
+      // One is made at every start.
+      { job: jobFor('health-check', (each) => each.healthCheck()), expression: health, timeZone },
+      // Of the server, whatever databases it has.
+      ...(parts.config.pitr.enabled
+        ? [{ job: inTurn('base-backup', parts.baseBackup(), parts), expression: base, timeZone, catchUpMs }]
+        : []),
+    ];
+
+    function jobFor(name: string, make: (each: Parts) => Job): Job {
+      const jobOfParts = (each: Parts): Job => inTurn(name, make(each), each);
+      if (!parts.config.source.every) return jobOfParts(parts);
+      const jobOf = (database: string) => jobOfParts(program.of(configOfDatabase(parts.config, database)));
+      const find = async (signal: AbortSignal): Promise<Discovery> => {
+        const found = await discoverDatabases(parts, signal);
+        await forgetOthers(parts, found);
+        return found;
+      };
+      return parts.told(createForEachDatabase({ name, source: parts.config.source.name, discover: find, jobOf }));
+    }
+  });
+
+  function inTurn(name: string, job: Job, parts: Parts): Job {
+    // A look at how things stand does not wait for those who are at work.
+    const own = { turns: name === 'health-check' ? looks : turns, claims: claims(name, parts), evidence: program.evidence() };
+    return withTurn(job, own);
+  }
+
+  /** In the status file: what is gone has no backups any more, and that is nobody's fault. */
+  async function forgetOthers({ config }: Parts, { databases }: Discovery): Promise<void> {
+    const there = new Set(databases.map((database) => nameOfDatabase(config.source.name, database)));
+    const isKept = (name: string) => !covers(config, name) || there.has(name);
+    await program.board?.keepOnly(isKept, systemClock.now()).catch(() => undefined);
+  }
+
+  function claims(name: string, { config: { source } }: Parts): Claim[] {
+    const own = { name: `source ${source.name}`, atMost: 1 };
+    const { host, port } = source.connection;
+    if (name === 'nightly-backup' || name === 'base-backup')
+      return [own, { name: `server ${host}:${port}`, atMost: concurrency.perServer }];
+    // One at a time by its lock: who came second would find it taken.
+    return name === 'restore-drill' ? [{ name: 'drill', atMost: 1 }] : [own];
+  }
+}
+
+/** What a source that stands for every database of a server stands for now. */
+export function discoverDatabases({ config, connection, targets }: Parts, signal: AbortSignal): Promise<Discovery> {
+  const { name, every } = config.source;
+  const nameOf = (database: string) => nameOfDatabase(name, database);
+  return discover({ source: name, connection, exclude: every?.exclude ?? [], targets, nameOf }, signal);
+}
