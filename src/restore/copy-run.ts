@@ -38,7 +38,7 @@ export async function copyRun(client: Client, statement: string, run: Run): Prom
   try {
     for await (const text of run.text) {
       // A long block goes to the garbage collector piece by piece: all of it would be too much to keep until its end.
-      if (!run.long) sent.push(text);
+      if (!run.long && !run.shared) sent.push(text);
       for (let at = 0; at < text.length; at += MESSAGE_BYTES) {
         if (!stream.write(text.subarray(at, at + MESSAGE_BYTES))) await Promise.race([once(stream, 'drain'), done]);
       }

@@ -20,6 +20,8 @@ export interface Run {
   close(): void;
   /** Whether more than one member belongs to it: then the next run is not to be asked for before this one is read. */
   readonly long: boolean;
+  /** Whether its text lies in one buffer with that of other runs, which may still be read. */
+  readonly shared: boolean;
 }
 
 export interface RunQueue {
@@ -106,6 +108,7 @@ function blockRuns(
         rows: () => block.rows,
         text: blockText(manifest, index, decoded, start, block),
         long: false,
+        shared: true,
         close: () => undefined,
       },
     ];
@@ -154,7 +157,8 @@ function openRun(
     yield withoutEnd(manifest, member.index, raw);
   }
 
-  return { table: first.entry.table ?? -1, rows: () => rows, text: text(), long: first.entry.continues === true, close: release };
+  const long = first.entry.continues === true;
+  return { table: first.entry.table ?? -1, rows: () => rows, text: text(), long, shared: false, close: release };
 }
 
 function withoutEnd(manifest: Manifest, index: number, text: Buffer): Buffer {

@@ -206,8 +206,13 @@ describe.each(MAJORS)('point-in-time recovery of PostgreSQL %i', (major) => {
     await ground.recoverableTo(await ground.mark());
     const into = join(ground.folder, 'by-the-document');
     const commands = block!.replaceAll('/var/lib/postgresql/recovered', into).replaceAll('2026-01-31T14:05:00Z', instant);
-    const shell = `set -e\nbackup-manager() { ${process.execPath} ${CLI} "$@"; }\npg_ctl() { :; }\n${commands}`;
-    const done = await runShell(shell, { cwd: ground.folder, env: { ...ground.env, PATH: '/usr/local/bin:/usr/bin:/bin' } });
+    const bin = join(ground.folder, 'bin');
+    await mkdir(bin);
+    await writeFile(join(bin, 'backup-manager'), `#!/bin/sh\nexec ${process.execPath} ${CLI} "$@"\n`, { mode: 0o755 });
+    // The server is started below, as an account that it runs as.
+    await writeFile(join(bin, 'pg_ctl'), '#!/bin/sh\n', { mode: 0o755 });
+    const env = { ...ground.env, PATH: `${bin}:/usr/local/bin:/usr/bin:/bin` };
+    const done = await runShell(`set -e\n${commands}`, { cwd: ground.folder, env });
     expect(done).toMatchObject({ status: 0, says: expect.stringContaining(`${into} is ready`) });
     const server = await startServerOn(into, ground.server.programs.directory, ground.server.connection);
     try {
