@@ -1,4 +1,5 @@
 import type { Client, Connection, Submittable } from 'pg';
+import { CopySocket } from './copy-socket.ts';
 import type { CopyResult, CopyUnit } from './copy-unit.ts';
 import type { RowPacker } from './row-packer.ts';
 
@@ -53,6 +54,7 @@ export class CopyOut {
     this.#driver = stream.listeners('data').at(-1) as (chunk: Buffer) => void;
     stream.removeListener('data', this.#driver);
     stream.on('data', this.#listen);
+    if (stream instanceof CopySocket) stream.borrowed = true;
     this.#connection.query(this.#text);
   }
 
@@ -83,8 +85,10 @@ export class CopyOut {
 
   #release(): void {
     if (!this.#connection || !this.#driver) return;
-    this.#connection.stream.removeListener('data', this.#listen);
-    this.#connection.stream.on('data', this.#driver);
+    const { stream } = this.#connection;
+    if (stream instanceof CopySocket) stream.borrowed = false;
+    stream.removeListener('data', this.#listen);
+    stream.on('data', this.#driver);
     this.#driver = undefined;
   }
 
@@ -113,7 +117,7 @@ export class CopyOut {
       this.#message(kind, bytes.subarray(0, length));
       bytes = bytes.subarray(length);
     }
-    // A copy: the driver reuses nothing of `chunk`, but a socket with its own buffer would.
+    // A copy: the socket's buffer is read into again.
     if (bytes.length > 0) this.#rest = Buffer.from(bytes);
   }
 
@@ -128,7 +132,8 @@ export class CopyOut {
       this.#rows = result.rows;
       this.#finished({ table: this.#units[this.#unit]!.table, ...result });
     } else {
-      this.#driver?.(message);
+      // A copy: the driver may keep a part of it.
+      this.#driver?.(Buffer.from(message));
     }
   }
 

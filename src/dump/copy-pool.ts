@@ -12,39 +12,72 @@ function workerFile(): URL {
   return new URL(`./copy-worker${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`, import.meta.url);
 }
 
-/**
- * Runs the batches on `workers` threads; members go to the queue, results to `finished`. Resolves when all is copied. On the
- * first failure, or when `signal` aborts, every thread (and with it its connection) is gone before it rejects.
- */
-export async function runCopies(
-  batches: readonly (readonly CopyUnit[])[],
-  workers: number,
-  data: CopyWorkerData,
-  queue: MemberQueue,
-  finished: (result: CopyResult) => void,
-  signal: AbortSignal,
-): Promise<void> {
-  const waiting = [...batches];
-  const threads = Array.from({ length: Math.min(workers, batches.length) }, (_, lane) => ({
-    lane,
-    worker: new Worker(workerFile(), { workerData: data, name: `copy ${String(lane + 1)}` }),
-  }));
-  try {
-    await Promise.all(threads.map(async ({ lane, worker }) => await drive(lane, worker, waiting, queue, finished, signal)));
-  } finally {
+interface CopyThread {
+  readonly lane: number;
+  readonly worker: Worker;
+  /** Why it is of no use any more. */
+  broken?: Error;
+}
+
+/** Threads that read rows. They load while the leader takes its locks. */
+export interface CopyThreads {
+  /**
+   * Runs the batches in `snapshot`; members go to the queue, results to `finished`. Resolves when all is copied. On the first
+   * failure, or when `signal` aborts, every thread (and with it its connection) is gone before it rejects.
+   */
+  run(
+    batches: readonly (readonly CopyUnit[])[],
+    snapshot: string,
+    queue: MemberQueue,
+    finished: (result: CopyResult) => void,
+    signal: AbortSignal,
+  ): Promise<void>;
+  /** Ends them all; to be called in any case. */
+  stop(): Promise<void>;
+}
+
+export function startCopyThreads(workers: number, data: CopyWorkerData): CopyThreads {
+  const threads = Array.from({ length: workers }, (_, lane): CopyThread => {
+    const worker = new Worker(workerFile(), { workerData: data, name: `copy ${String(lane + 1)}` });
+    const thread: CopyThread = { lane, worker };
+    worker.on('error', (error: unknown) => {
+      thread.broken ??= error as Error;
+    });
+    worker.on('exit', () => {
+      thread.broken ??= new Error('a copy thread ended before its work');
+    });
+    return thread;
+  });
+  const stop = async (): Promise<void> => {
     await Promise.all(threads.map(async ({ worker }) => await worker.terminate()));
-  }
+  };
+  return {
+    stop,
+    async run(batches, snapshot, queue, finished, signal) {
+      const waiting = [...batches];
+      try {
+        await Promise.all(
+          threads.slice(0, batches.length).map(async (thread) => {
+            await drive(thread, snapshot, waiting, queue, finished, signal);
+          }),
+        );
+      } finally {
+        await stop();
+      }
+    },
+  };
 }
 
 /** Feeds one thread until nothing is left to do. */
 function drive(
-  lane: number,
-  worker: Worker,
+  thread: CopyThread,
+  snapshot: string,
   waiting: (readonly CopyUnit[])[],
   queue: MemberQueue,
   finished: (result: CopyResult) => void,
   signal: AbortSignal,
 ): Promise<void> {
+  const { lane, worker } = thread;
   return new Promise((resolve, reject) => {
     let given = 0;
     const say = (message: ToCopyWorker): void => {
@@ -78,6 +111,8 @@ function drive(
       }
     });
     worker.on('error', reject);
+    if (thread.broken !== undefined) reject(thread.broken);
+    say({ kind: 'enter', snapshot });
     worker.on('exit', () => {
       signal.removeEventListener('abort', onAbort);
       if (given > 0) reject(new Error('a copy thread ended before its work'));

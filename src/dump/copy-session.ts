@@ -1,4 +1,5 @@
 import type { Client } from 'pg';
+import type { CopySocket } from './copy-socket.ts';
 import { connect, type ConnectionOptions } from '../postgres/connection.ts';
 import { NO_TIME_LIMITS, ROW_TEXT } from '../postgres/row-settings.ts';
 
@@ -15,9 +16,14 @@ export async function openCopySession(
   connection: ConnectionOptions,
   serverVersion: number | undefined,
   name: string,
+  socket?: () => CopySocket,
 ): Promise<Client> {
   const sessionSettings = { ...COPY_SETTINGS, ...((serverVersion ?? 0) >= 170000 ? { transaction_timeout: '0' } : {}) };
-  const client = await connect(connection, { applicationName: `db-backup ${name}`, sessionSettings });
+  const client = await connect(connection, {
+    applicationName: `db-backup ${name}`,
+    sessionSettings,
+    ...(socket && { socket }),
+  });
   if (serverVersion !== undefined) return client;
   try {
     await client.query(

@@ -8,6 +8,7 @@ import { encodeMember } from '../codec/member.ts';
 import type { ConnectionOptions } from '../postgres/connection.ts';
 import { copyOut } from './copy-out.ts';
 import { enterSnapshot, openCopySession } from './copy-session.ts';
+import { CopySocket } from './copy-socket.ts';
 import type { CopiedMember, CopyResult, CopyUnit } from './copy-unit.ts';
 import { RowPacker, type RawMember } from './row-packer.ts';
 
@@ -15,7 +16,6 @@ import { RowPacker, type RawMember } from './row-packer.ts';
 export interface CopyWorkerData {
   readonly connection: ConnectionOptions;
   readonly serverVersion: number;
-  readonly snapshot: string;
   readonly codec: CodecName;
   readonly level: Level;
   readonly chunkBytes: number;
@@ -24,7 +24,11 @@ export interface CopyWorkerData {
 }
 
 export type ToCopyWorker =
-  { readonly kind: 'copy'; readonly units: readonly CopyUnit[] } | { readonly kind: 'accepted' } | { readonly kind: 'close' };
+  /** First, and once: the snapshot to read in. */
+  | { readonly kind: 'enter'; readonly snapshot: string }
+  | { readonly kind: 'copy'; readonly units: readonly CopyUnit[] }
+  | { readonly kind: 'accepted' }
+  | { readonly kind: 'close' };
 
 export type FromCopyWorker =
   | { readonly kind: 'ready' }
@@ -34,6 +38,11 @@ export type FromCopyWorker =
 
 const port = parentPort!;
 const data = workerData as CopyWorkerData;
+
+/** Nothing else is sent before we are ready. */
+const first = new Promise<{ readonly snapshot: string }>((resolve) => {
+  port.once('message', resolve);
+});
 
 const say = (message: FromCopyWorker, transfer: ArrayBuffer[] = []): void => {
   port.postMessage(message, transfer);
@@ -82,7 +91,7 @@ async function work(client: Client): Promise<void> {
     } else if (message.kind === 'accepted') {
       credit += 1;
       if (credit === 1) stream.resume();
-    } else {
+    } else if (message.kind === 'close') {
       port.close();
       void client.end();
     }
@@ -90,9 +99,10 @@ async function work(client: Client): Promise<void> {
 }
 
 try {
-  const client = await openCopySession(data.connection, data.serverVersion, 'copy');
+  const { snapshot } = await first;
+  const client = await openCopySession(data.connection, data.serverVersion, 'copy', () => new CopySocket());
   client.on('error', fail);
-  await enterSnapshot(client, data.snapshot);
+  await enterSnapshot(client, snapshot);
   await work(client);
   say({ kind: 'ready' });
 } catch (error) {

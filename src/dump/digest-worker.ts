@@ -3,6 +3,7 @@ import type { Client } from 'pg';
 import type { ConnectionOptions } from '../postgres/connection.ts';
 import { copyOut } from './copy-out.ts';
 import { enterSnapshot, openCopySession } from './copy-session.ts';
+import { CopySocket } from './copy-socket.ts';
 import type { CopyResult, CopyUnit } from './copy-unit.ts';
 import { RowPacker } from './row-packer.ts';
 
@@ -61,7 +62,7 @@ function isFromServer(error: unknown): error is Error {
 }
 
 try {
-  const client = await openCopySession(data.connection, data.serverVersion, 'digest');
+  const client = await openCopySession(data.connection, data.serverVersion, 'digest', () => new CopySocket());
   client.on('error', fail);
   await enterSnapshot(client, data.snapshot);
   port.on('message', (units: ToDigestWorker) => {

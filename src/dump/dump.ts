@@ -8,7 +8,7 @@ import { BackupError } from '../errors.ts';
 import type { ConnectionOptions } from '../postgres/connection.ts';
 import type { ClientPrograms } from '../postgres/programs.ts';
 import { readSections, readSequences, writeArchive } from './archive.ts';
-import { runCopies } from './copy-pool.ts';
+import { startCopyThreads, type CopyThreads } from './copy-pool.ts';
 import type { CopyResult } from './copy-unit.ts';
 import { startLeader, type DumpHooks, type Leader } from './leader.ts';
 import { lockError } from './locks.ts';
@@ -77,8 +77,17 @@ async function dumpOnce(parts: DumpParts, options: DumpOptions): Promise<DumpRes
   const began = parts.clock.monotonic();
   const stop = new AbortController();
   const signal = AbortSignal.any([parts.signal, stop.signal]);
-  const leader = await startLeader(parts.connection, parts.server, options.lockTimeoutMs, parts.hooks ?? {}, signal);
+  const threads = startCopyThreads(options.workers, {
+    connection: parts.connection,
+    serverVersion: parts.server.versionNum,
+    codec: options.codec,
+    level: options.level,
+    chunkBytes: CHUNK_BYTES,
+    credit: CREDIT,
+  });
+  let leader: Leader | undefined;
   try {
+    leader = await startLeader(parts.connection, parts.server, options.lockTimeoutMs, parts.hooks ?? {}, signal);
     const writer = new ScriptWriter(parts.sink, options.codec, options.level);
     const tallies = leader.tables.map(() => ({ rows: 0, bytes: 0, digest: EMPTY_DIGEST }));
     const queue = new MemberQueue(options.workers);
@@ -103,7 +112,7 @@ async function dumpOnce(parts: DumpParts, options: DumpOptions): Promise<DumpRes
     };
 
     // Rows and archive are read side by side; the head has to come first in the file, so chunks wait for the archive.
-    const rows = copyRows(parts, options, leader, queue, tallies, signal);
+    const rows = copyRows(parts, options, threads, leader, queue, tallies, signal);
     const file = async () => {
       const archive = await writeArchive(archiveOptions);
       const head = writer.script('head', async (take) => {
@@ -147,11 +156,12 @@ async function dumpOnce(parts: DumpParts, options: DumpOptions): Promise<DumpRes
       members: writer.members,
     };
   } catch (error) {
-    const broken = leader.broken();
+    const broken = leader?.broken();
     throw broken === undefined || parts.signal.aborted ? error : sourceError(broken, 'holding the snapshot');
   } finally {
     stop.abort();
-    leader.abandon();
+    leader?.abandon();
+    await threads.stop();
   }
 }
 
@@ -171,21 +181,13 @@ async function together<T>(stop: AbortController, queue: MemberQueue, rows: Prom
 async function copyRows(
   parts: DumpParts,
   options: DumpOptions,
+  threads: CopyThreads,
   leader: Leader,
   queue: MemberQueue,
   tallies: { rows: number; bytes: number; digest: string }[],
   signal: AbortSignal,
 ): Promise<void> {
   const planning = { workers: options.workers, serverVersion: parts.server.versionNum, encoding: leader.encoding };
-  const data = {
-    connection: parts.connection,
-    serverVersion: parts.server.versionNum,
-    snapshot: leader.snapshot,
-    codec: options.codec,
-    level: options.level,
-    chunkBytes: CHUNK_BYTES,
-    credit: CREDIT,
-  };
   const estimatedBytes = leader.tables.reduce((sum, table) => sum + table.totalBytes, 0);
   let copiedBytes = 0;
   const finished = (result: CopyResult): void => {
@@ -197,7 +199,7 @@ async function copyRows(
     parts.onProgress?.({ copiedBytes, estimatedBytes, tables: leader.tables.length });
   };
   try {
-    await runCopies(planCopies(leader.tables, planning), options.workers, data, queue, finished, signal);
+    await threads.run(planCopies(leader.tables, planning), leader.snapshot, queue, finished, signal);
   } catch (error) {
     if (signal.aborted) throw error;
     throw await lockError(error, parts.connection, 'copying the rows');

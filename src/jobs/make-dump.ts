@@ -67,22 +67,26 @@ export async function makeDump(parts: NightlyBackupParts, context: JobContext, t
     await toc.discard();
   };
   try {
-    const globals = await tryGlobals(parts, source, signal);
-    const result = await dumpDatabase(
-      {
-        connection,
-        programs: source.programs,
-        server: source.server,
-        sink: write,
-        tocPath: toc.path,
-        clock,
-        signal,
-        onProgress: ({ copiedBytes, estimatedBytes }) => {
-          task.onMoved();
-          parts.watch?.progress?.(copiedBytes, estimatedBytes);
-        },
-      },
-      { ...options, source: parts.source, label, version: parts.version },
+    const [globals, result] = await both(
+      signal,
+      (until) => tryGlobals(parts, source, until),
+      (until) =>
+        dumpDatabase(
+          {
+            connection,
+            programs: source.programs,
+            server: source.server,
+            sink: write,
+            tocPath: toc.path,
+            clock,
+            signal: until,
+            onProgress: ({ copiedBytes, estimatedBytes }) => {
+              task.onMoved();
+              parts.watch?.progress?.(copiedBytes, estimatedBytes);
+            },
+          },
+          { ...options, source: parts.source, label, version: parts.version },
+        ),
     );
     const omitted = [...result.omitted, ...globals.omitted];
     const outcome = omitted.every((omission) => isAllowed(omission, options.allowedWarnings)) ? 'complete' : 'incomplete';
@@ -118,6 +122,24 @@ export async function makeDump(parts: NightlyBackupParts, context: JobContext, t
     await discard(error);
     throw error;
   }
+}
+
+/** Runs both side by side. When one fails the other is stopped and awaited, and the first failure is thrown. */
+async function both<A, B>(
+  signal: AbortSignal,
+  a: (until: AbortSignal) => Promise<A>,
+  b: (until: AbortSignal) => Promise<B>,
+): Promise<[A, B]> {
+  const stop = new AbortController();
+  const until = AbortSignal.any([signal, stop.signal]);
+  let first: { readonly error: unknown } | undefined;
+  const fail = (error: unknown): undefined => {
+    first ??= { error };
+    stop.abort(error);
+  };
+  const [one, other] = await Promise.all([a(until).catch(fail), b(until).catch(fail)]);
+  if (first) throw first.error;
+  return [one as A, other as B];
 }
 
 /** Roles and tablespaces are the server's, not the database's: without them the backup is not worthless, but incomplete. */

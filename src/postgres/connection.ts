@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import type { Socket } from 'node:net';
 import type { ConnectionOptions as TlsSocketOptions } from 'node:tls';
 
 import pg from 'pg';
@@ -34,6 +35,8 @@ export interface ConnectSettings {
   readonly sessionSettings?: Readonly<Record<string, string>>;
   /** Speaks the replication protocol instead of SQL; the role needs REPLICATION, and no database is entered. */
   readonly replication?: boolean;
+  /** The socket to connect, when it is not to be one of the driver's own. Not used with TLS, which the driver builds on its own. */
+  readonly socket?: () => Socket;
   /** Gives up connecting; has no say once the client is handed out. */
   readonly signal?: AbortSignal;
 }
@@ -129,6 +132,7 @@ async function open(options: ConnectionOptions, settings: ConnectSettings, ssl: 
     application_name: settings.applicationName ?? 'db-backup',
     connectionTimeoutMillis: options.connectTimeoutSeconds * 1000,
     ...(settings.replication === true && REPLICATION),
+    ...(ssl === false && settings.socket && { stream: settings.socket }),
     keepAlive: true,
     keepAliveInitialDelayMillis: KEEPALIVE_SECONDS * 1000,
   });
