@@ -21,7 +21,7 @@ export const PLAIN: Effort = { level: 1, strategy: constants.Z_HUFFMAN_ONLY };
 export const GZIP_CHOICES = {
   choices: [FAST, { level: 4 }, { level: 4, strategy: LONG }, { level: 5, strategy: LONG }] as readonly Effort[],
   sampleBytes: 128 * 1024,
-  worth: 43,
+  worth: 36,
 };
 
 const MIN_MATCH = constants.ZSTD_c_minMatch;
@@ -41,7 +41,7 @@ export const ZSTD_CHOICES = {
     { effort: { level: 5, parameters: { [MIN_MATCH]: 6, [SEARCHES]: 5, [WINDOW]: 23, [TABLE]: 20 } }, time: 10 },
   ] as readonly Choice[],
   sampleBytes: 2 * 1024 * 1024,
-  worth: 500,
+  worth: 400,
 };
 
 /** For members of many tables, and for the definitions: so little that a trial would be most of the work. */

@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto';
-import { createTransport } from 'nodemailer';
 import type { MailConfig } from '../config/notify-config.ts';
 import { keyText, linesOf, titleOf } from './alert.ts';
 import { alertFailed, type Notifier } from './notifier.ts';
@@ -18,6 +17,8 @@ export function createMail({ host, port, security, login, from, to }: MailConfig
   return {
     name,
     async send(alert, signal) {
+      // Loaded when there is something to send: it would be a quarter of the start of every command.
+      const { createTransport } = await import('nodemailer');
       // One transport a mail: there are few of them, and nothing stays open between.
       const transport = createTransport({
         ...{ host, port, secure: security === 'tls', requireTLS: security === 'starttls', ignoreTLS: security === 'none' },
