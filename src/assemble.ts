@@ -16,7 +16,7 @@ import { Evidence } from './jobs/evidence.ts';
 import { createHealthCheck, type HealthJob } from './jobs/health-check.ts';
 import type { Job, JobContext, JobOutcome } from './jobs/job.ts';
 import { createNightlyBackup, type NightlyBackup } from './jobs/nightly-backup.ts';
-import type { RecoverParts } from './jobs/recover.ts';
+import type { RecoverParts } from './jobs/plan-recovery.ts';
 import { createRestoreDrill, type RestoreDrill } from './jobs/restore-drill.ts';
 import { createWeeklyCleanup, type WeeklyCleanup } from './jobs/weekly-cleanup.ts';
 import { streamWal, type WalStreamContext } from './jobs/wal-stream.ts';

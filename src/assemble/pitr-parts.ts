@@ -1,8 +1,8 @@
 import type { Config } from '../config.ts';
 import type { BaseBackupParts } from '../jobs/base-backup.ts';
-import type { RecoverParts } from '../jobs/recover.ts';
+import type { RecoverParts } from '../jobs/plan-recovery.ts';
 import { incomingFolder, type WalStreamParts } from '../jobs/wal-stream.ts';
-import type { ClientPrograms } from '../postgres/programs.ts';
+import { findPrograms as findProgramsOf, type ClientPrograms } from '../postgres/programs.ts';
 import type { ReportPlace } from '../report/report-file.ts';
 import type { TargetsOfSource } from './targets.ts';
 
@@ -47,5 +47,9 @@ export function recoverParts(config: Config, { own, findPrograms }: Given): Omit
   const { spool, targets } = own;
   const { name: source } = config.source;
   const incoming = spool && incomingFolder({ spool, source, workFolder: config.paths.work });
-  return { source, targets, ...(incoming !== undefined && { incoming }), findPrograms, workers: config.restore.workers };
+  return {
+    ...{ source, targets, ...(incoming !== undefined && { incoming }), findPrograms },
+    findServer: (serverMajor) => findProgramsOf({ serverMajor, server: true, ...config.programs }),
+    ...{ connection: config.source.connection, workers: config.restore.workers },
+  };
 }

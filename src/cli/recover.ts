@@ -2,8 +2,12 @@ import { resolve } from 'node:path';
 import type { Parts } from '../assemble.ts';
 import { parseLsn } from '../catalog/lsn.ts';
 import { BackupError } from '../errors.ts';
-import { planRecovery, recover, type RecoveryPlan } from '../jobs/recover.ts';
-import { bytesText } from '../quantities.ts';
+import { planRecovery, type RecoverRequest, type RecoveryPlan } from '../jobs/plan-recovery.ts';
+import { recoverAndStart } from '../jobs/recover-start.ts';
+import { recover } from '../jobs/recover.ts';
+import { expectedTime } from '../jobs/recovery-time.ts';
+import type { StartedServer } from '../postgres/start-recovered.ts';
+import { bytesText, secondsText } from '../quantities.ts';
 import type { RecoveryTarget } from '../wal/choose-window.ts';
 import { chooseTargets } from './choose-targets.ts';
 import type { CommandContext } from './command.ts';
@@ -16,6 +20,7 @@ export interface RecoverFlags {
   readonly into?: string;
   readonly timeline?: number;
   readonly plan?: boolean;
+  readonly start?: boolean;
   readonly pause?: boolean;
   readonly target?: string;
 }
@@ -29,27 +34,101 @@ export async function recoverTo({ parts, signal, log, print }: CommandContext, f
       hint: 'Name a folder with --into, or look with --plan.',
     });
   }
-  const request = {
+  if (flags.plan === true && flags.start === true) {
+    throw new BackupError('USAGE', '--plan starts nothing', { hint: 'Leave one of --plan and --start away.' });
+  }
+  const request: RecoverRequest = {
     ...{ target, into: resolve(flags.into ?? '.') },
     ...(flags.timeline !== undefined && { timeline: flags.timeline }),
     ...(flags.pause === true && { action: 'pause' as const }),
   };
   if (flags.plan === true) {
     const plan = await planRecovery(recovery, request, signal);
-    print(planValue(plan), ['Nothing is fetched yet. The recovery would use:', ...factLines(facts(plan))]);
+    const expected = expectedTime(plan, undefined);
+    const how = expected.measured ? 'as the last drill measured it' : 'a guess: no drill has measured it';
+    print({ ...planValue(plan), diskBytes: plan.diskBytes, expectedSeconds: expected.seconds, measured: expected.measured }, [
+      'Nothing is fetched yet. The recovery would use:',
+      ...factLines([
+        ...facts(plan),
+        ['room', bytesText(plan.diskBytes)],
+        ['time', `about ${secondsText(expected.seconds)} (${how})`],
+      ]),
+    ]);
+    return 0;
+  }
+  if (flags.start === true) {
+    const done = await recoverAndStart(recovery, request, signal);
+    const { server, dataDirectory, tablespaces } = done;
+    print({ ...planValue(done), dataDirectory, tablespaces, asked: wordsOf(target), ...serverValue(server) }, [
+      `The server on ${dataDirectory} ${server.state === 'open' ? 'has recovered and is open' : 'has recovered and pauses at the target'}.`,
+      ...factLines([
+        ['asked for', wordsOf(target)],
+        ...reachedFacts(server),
+        ...facts(done),
+        ...spaceFacts(tablespaces),
+        ...useFacts(done),
+      ]),
+      'It archives nothing and listens on that socket alone. Stop it, look at its configuration, and start it as you start any server.',
+    ]);
     return 0;
   }
   const done = await recover(recovery, request, signal);
   print({ ...planValue(done), dataDirectory: done.dataDirectory, tablespaces: done.tablespaces }, [
     `${done.dataDirectory} is ready. A server that is started on it recovers to the target by itself:`,
-    ...factLines([
-      ...facts(done),
-      ...Object.entries(done.tablespaces).map(([oid, path]): [string, string] => [`tablespace ${oid}`, path]),
-      ['start', `pg_ctl -D ${done.dataDirectory} start`],
-    ]),
+    ...factLines([...facts(done), ...spaceFacts(done.tablespaces), ['start', `pg_ctl -D ${done.dataDirectory} start`]]),
     'Its configuration is that of the source: look at port, archive_command and primary_conninfo before you start it beside the source.',
   ]);
   return 0;
+}
+
+function serverValue({ state, reached, unknown, connection, pid, logFile }: StartedServer) {
+  const { host, port } = connection;
+  return { state, ...(reached && { reached }), ...(unknown !== undefined && { unknown }), server: { host, port, pid, logFile } };
+}
+
+function reachedFacts({ reached, unknown }: StartedServer): [string, string][] {
+  if (!reached) return [['reached', `not known: ${unknown ?? 'the server was not asked'}`]];
+  return [
+    ['reached', reached.lsn],
+    ['last transaction', reached.lastTransaction ?? 'none after the physical backup'],
+    ...(reached.timeline === undefined ? [] : ([['new timeline', String(reached.timeline)]] as [string, string][])),
+  ];
+}
+
+function useFacts({
+  dataDirectory,
+  server,
+}: {
+  readonly dataDirectory: string;
+  readonly server: StartedServer;
+}): [string, string][] {
+  const { host, port, user, database } = server.connection;
+  return [
+    ['look', `psql -h ${host} -p ${port} -U ${user} -d ${database}`],
+    ...(server.state === 'paused' ? ([['open it', 'SELECT pg_wal_replay_resume()']] as [string, string][]) : []),
+    ['stop', `pg_ctl -D ${dataDirectory} stop`],
+    ['log', server.logFile],
+  ];
+}
+
+function spaceFacts(tablespaces: Readonly<Record<string, string>>): [string, string][] {
+  return Object.entries(tablespaces).map(([oid, path]): [string, string] => [`tablespace ${oid}`, path]);
+}
+
+/** The target as it was asked for. */
+function wordsOf(target: RecoveryTarget): string {
+  switch (target.kind) {
+    case 'time':
+      return target.time;
+    case 'lsn':
+      return target.lsn;
+    case 'xid':
+      return `transaction ${target.value}`;
+    case 'name':
+      return `restore point ${target.value}`;
+    default:
+      return target.kind;
+  }
 }
 
 /** What is on this machine belongs to its target. */

@@ -1,51 +1,18 @@
-import { appendFile, mkdir, open, readdir, rm, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, open, readdir, rm, statfs, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { extractArchive } from '../base/extract-base.ts';
-import { listBases, type StoredBaseBackup } from '../base/list-bases.ts';
+import type { StoredBaseBackup } from '../base/list-bases.ts';
 import { baseFileKey, PG_MANIFEST } from '../catalog/base-manifest.ts';
 import { readObject } from '../catalog/catalog.ts';
-import { partialName } from '../catalog/wal-names.ts';
 import { BackupError, toBackupError } from '../errors.ts';
-import type { Log } from '../log.ts';
 import type { ClientPrograms } from '../postgres/programs.ts';
 import { runProgram } from '../postgres/run-program.ts';
 import { serverAccount } from '../postgres/server-account.ts';
+import { bytesText } from '../quantities.ts';
 import type { Storage } from '../storage/storage.ts';
-import { chooseWindow, type RecoveryTarget } from '../wal/choose-window.ts';
-import { fetchWal, readWal, recoverableFrom, type WalInventory } from '../wal/read-wal.ts';
-import type { RecoverableWindow } from '../wal/recoverable.ts';
-
-export interface RecoverParts {
-  /** Configured name of the source. */
-  readonly source: string;
-  /** In the order in which they are asked. */
-  readonly targets: readonly Storage[];
-  /** Where WAL is received on this machine, if it may be read. */
-  readonly incoming?: string;
-  readonly findPrograms: (serverMajor: number) => Promise<ClientPrograms>;
-  readonly workers: number;
-  readonly log: Log;
-}
-
-export interface RecoverRequest {
-  readonly target: RecoveryTarget;
-  /** A folder that does not exist yet, or an empty one: the new data directory. */
-  readonly into: string;
-  /** `latest` by default. */
-  readonly timeline?: number;
-  /** What the server does at the target; it promotes itself by default. */
-  readonly action?: 'promote' | 'pause';
-}
-
-/** What a recovery would fetch, or has fetched. */
-export interface RecoveryPlan {
-  readonly window: RecoverableWindow;
-  readonly base: StoredBaseBackup;
-  /** Files of WAL, the open segment last if it is needed. */
-  readonly wal: readonly string[];
-  readonly baseBytes: number;
-  readonly walBytes: number;
-}
+import { fetchWal, type WalInventory } from '../wal/read-wal.ts';
+import { chooseRecovery, type RecoverParts, type RecoverRequest, type RecoveryPlan } from './plan-recovery.ts';
+import { writeSettings } from './recovery-settings.ts';
 
 export interface Recovered extends RecoveryPlan {
   readonly dataDirectory: string;
@@ -53,23 +20,27 @@ export interface Recovered extends RecoveryPlan {
   readonly tablespaces: Readonly<Record<string, string>>;
 }
 
-/** Chooses base and WAL. Throws `RESTORE_REFUSED` for what cannot be reached; reads only. */
-export async function planRecovery(parts: RecoverParts, request: RecoverRequest, signal: AbortSignal): Promise<RecoveryPlan> {
-  return (await choose(parts, request, signal)).plan;
-}
-
 /**
  * Makes a data directory that recovers to the target when a server is started on it. Everything is fetched and checked before; on any
  * failure the folder is emptied again.
  */
-export async function recover(parts: RecoverParts, request: RecoverRequest, signal: AbortSignal): Promise<Recovered> {
+export async function recover(
+  parts: RecoverParts,
+  request: RecoverRequest,
+  signal: AbortSignal,
+  /** Called with the major version of the server before anything is written. */
+  before?: (major: number) => Promise<unknown>,
+): Promise<Recovered> {
   const { into } = request;
-  const { plan, inventory } = await choose(parts, request, signal);
+  const { plan, inventory } = await chooseRecovery(parts, request, signal);
   const { manifest, copies } = plan.base;
-  const programs = await parts.findPrograms(Number.parseInt(manifest.serverVersion, 10));
+  const major = Number.parseInt(manifest.serverVersion, 10);
+  const programs = await parts.findPrograms(major);
+  await before?.(major);
   const made = await ownEmptyFolder(into);
   const spaces: Record<string, string> = {};
   try {
+    await checkSpace(into, plan.diskBytes);
     const from = copies.find(({ state }) => state === 'whole');
     if (!from) throw nowhereWhole(plan.base);
     for (const { oid } of manifest.tablespaces) {
@@ -87,45 +58,16 @@ export async function recover(parts: RecoverParts, request: RecoverRequest, sign
     await verifyFiles(plan.base, from.target, into, programs, signal);
     if (manifest.tablespaces.length > 0) await mapTablespaces(into, spaces);
     await fetchAll(plan, inventory, join(into, 'pg_wal'), parts.workers, signal);
-    await writeSettings(request, plan.window, into);
+    // All WAL is in place; the server insists on having a command.
+    await writeSettings(request, plan.window, into, 'false');
     await giveToServerAccount([into, ...(manifest.tablespaces.length > 0 ? [spacesFolder(into)] : [])], signal);
     return { ...plan, dataDirectory: into, tablespaces: spaces };
   } catch (error) {
-    const failure = toBackupError(error);
+    const failure = await failureOf(error, into, plan);
     const paths = made ? [into] : (await readdir(into)).map((name) => join(into, name));
     for (const path of [...paths, spacesFolder(into)]) await rm(path, { recursive: true, force: true });
     throw failure;
   }
-}
-
-async function choose(
-  { source, targets, incoming }: RecoverParts,
-  { target, timeline }: RecoverRequest,
-  signal: AbortSignal,
-): Promise<{ plan: RecoveryPlan; inventory: WalInventory }> {
-  const { bases } = await listBases(targets, source, signal);
-  const usable = bases.filter(({ copies }) => copies.some(({ state }) => state === 'whole'));
-  const segmentBytes = usable[0]?.manifest.segmentBytes ?? 16 * 2 ** 20;
-  const inventory = await readWal({ targets, ...(incoming !== undefined && { incoming }) }, source, segmentBytes, signal);
-  const options = { signal, ...(timeline !== undefined && { timeline }) };
-  const found = await recoverableFrom(
-    usable.map(({ manifest }) => manifest),
-    inventory,
-    options,
-  );
-  const window = chooseWindow(found, target);
-  const base = usable.find(({ manifest }) => manifest.label === window.base)!;
-  const files = window.segments.map((name) => (inventory.copies.has(name) ? name : partialName(name)));
-  const histories = [...inventory.copies.keys()].filter((name) => name.endsWith('.history'));
-  const wal = [...histories, ...files];
-  return {
-    inventory,
-    plan: {
-      ...{ window, base, wal },
-      baseBytes: base.manifest.archives.reduce((sum, { bytes }) => sum + bytes, 0),
-      walBytes: wal.reduce((sum, name) => sum + (inventory.copies.get(name)?.[0]?.bytes ?? 0), 0),
-    },
-  };
 }
 
 /** The places of tablespaces on the source may be taken here. */
@@ -148,6 +90,31 @@ async function ownEmptyFolder(into: string): Promise<boolean> {
   throw new BackupError('RESTORE_REFUSED', `${into} is not empty${running}`, {
     hint: 'Name a folder that does not exist yet or is empty. Nothing was changed.',
   });
+}
+
+/** Before a byte is fetched: what would not fit would fail hours later. */
+async function checkSpace(into: string, needed: number): Promise<void> {
+  const { bavail, bsize } = await statfs(into);
+  if (bavail * bsize < needed) throw diskFull(into, needed, bavail * bsize);
+}
+
+/** Programs and the system say it in their own words; what it means for the recovery is the same. */
+async function failureOf(error: unknown, into: string, { diskBytes }: RecoveryPlan): Promise<BackupError> {
+  const failure = toBackupError(error);
+  if (failure.code === 'STORAGE_FULL' || !/No space left on device|ENOSPC/.test(failure.message)) return failure;
+  const { bavail, bsize } = await statfs(into);
+  return diskFull(into, diskBytes, bavail * bsize, failure);
+}
+
+function diskFull(into: string, needed: number, free: number, cause?: BackupError): BackupError {
+  return new BackupError(
+    'STORAGE_FULL',
+    `there is no room in ${into}: it needs ${bytesText(needed)}, ${bytesText(free)} are free`,
+    {
+      cause,
+      hint: 'Free space there, or name a folder on a larger volume with --into. Nothing is left of this attempt.',
+    },
+  );
 }
 
 /** With PostgreSQL's own program and manifest; the WAL comes from the archive and is checked when it is fetched. */
@@ -188,35 +155,6 @@ async function fetchAll(plan: RecoveryPlan, inventory: WalInventory, folder: str
     }
   };
   await Promise.all(Array.from({ length: Math.max(workers, 2) }, work));
-}
-
-async function writeSettings({ target, action }: RecoverRequest, window: RecoverableWindow, into: string): Promise<void> {
-  const settings: Record<string, string> = {
-    // All WAL is in place; the server insists on having a command.
-    restore_command: 'false',
-    recovery_target_timeline: String(window.timeline),
-    recovery_target_action: action ?? 'promote',
-    ...targetSetting(target),
-  };
-  const lines = Object.entries(settings).map(([name, value]) => `${name} = '${value.replaceAll("'", "''")}'\n`);
-  await appendFile(join(into, 'postgresql.auto.conf'), `# Written by db-backup for this recovery\n${lines.join('')}`);
-  await writeFile(join(into, 'recovery.signal'), '', { mode: 0o600 });
-}
-
-function targetSetting(target: RecoveryTarget): Record<string, string> {
-  switch (target.kind) {
-    case 'latest':
-      return {};
-    case 'immediate':
-      return { recovery_target: 'immediate' };
-    case 'time':
-      // Of zones the server takes only numbers here.
-      return { recovery_target_time: target.time.replace('T', ' ').replace(/Z$/i, '+00') };
-    case 'lsn':
-      return { recovery_target_lsn: target.lsn };
-    default:
-      return { [`recovery_target_${target.kind}`]: target.value };
-  }
 }
 
 /** As root: the server does not run as root, and would not be let in. */

@@ -8,6 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { BackupError } from '../errors.ts';
 import type { ConnectionOptions } from './connection.ts';
 import { LOCALE_PROGRAM, localeEnvironment, localeFiles, planLocales } from './locales.ts';
+import { SOCKET_FOLDER_MAX } from './private-server.ts';
 import { serverAccount, type Account } from './server-account.ts';
 import { keepServer, type Keeper } from './server-keeper.ts';
 import { FOLDER_PREFIX, sweepLeftovers } from './server-leftovers.ts';
@@ -61,9 +62,6 @@ const SETTINGS = {
   logging_collector: 'off',
   unix_socket_permissions: '0700',
 } as const;
-
-/** Longest path of a Unix socket on Linux, with its end mark and room for `/.s.PGSQL.65535`. */
-const SOCKET_FOLDER_MAX = 107 - 16;
 
 /**
  * Makes and starts a private server: a new cluster in a folder of its own, durability off, reached through a Unix socket.

@@ -159,7 +159,8 @@ async function fetchCopy(copy: WalCopy, file: string, signal?: AbortSignal): Pro
   return raw;
 }
 
-async function momentsOf(inventory: WalInventory, file: string, signal?: AbortSignal): Promise<readonly WalMoment[]> {
+/** Looks at the source's clock that lie in a file; none where no copy says. */
+export async function momentsOf(inventory: WalInventory, file: string, signal?: AbortSignal): Promise<readonly WalMoment[]> {
   for (const copy of inventory.copies.get(file) ?? []) {
     try {
       const moments =

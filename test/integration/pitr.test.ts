@@ -1,15 +1,19 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { chmod, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { sourceSettings, backupManager, CLI, type Ended } from '../support/command.ts';
+import { withClient } from '../../src/postgres/connection.ts';
 import { blocksOf, runShell } from '../support/documents.ts';
 import { startTestServer, type TestServer } from '../support/dump-to-file.ts';
 import { installedVersions } from '../support/postgres-versions.ts';
+import { testWithMounts, withMount } from '../support/mounting.ts';
+import { isRunning } from '../support/is-running.ts';
 import { processesWith } from '../support/processes.ts';
 import { startS3Server, type S3Server } from '../support/s3-server.ts';
 import { startServerOn } from '../support/server-on.ts';
@@ -26,6 +30,10 @@ interface Answer {
   readonly wal?: readonly string[];
   readonly windows?: readonly { readonly base: string; readonly toTime?: string; readonly gap?: string }[];
   readonly unusable?: readonly unknown[];
+  readonly state?: string;
+  readonly asked?: string;
+  readonly reached?: { readonly lsn: string; readonly lastTransaction?: string; readonly timeline?: number };
+  readonly server?: { readonly host: string; readonly pid: number };
 }
 
 /** Server, daemon and commands of one version. */
@@ -54,6 +62,8 @@ class Ground {
     const settings = { wal_level: 'replica', max_wal_senders: '6', fsync: 'on' };
     const server = await startTestServer(major, { settings });
     const folder = await mkdtemp(join(tmpdir(), 'pitr-'));
+    // The account that servers run as enters it.
+    await chmod(folder, 0o755);
     await mkdir(join(folder, 'backups'));
     await s3?.createBucket(`pitr-${major}`);
     return new Ground(server, folder, s3, major);
@@ -135,6 +145,24 @@ class Ground {
     }
   }
 
+  /** The same by a server that the command starts, and what the command said. */
+  async recovered(name: string, ...args: string[]): Promise<{ readonly says: Answer; readonly marks: number }> {
+    const into = join(this.folder, name);
+    const says = await this.json('recover', '--start', '--into', into, ...args);
+    const { host, pid } = says.server!;
+    try {
+      const [row] = await withClient({ ...this.server.connection, host }, async (client) => {
+        return (await client.query<{ marks: number }>('SELECT count(*)::int AS marks FROM marks')).rows;
+      });
+      return { says, marks: row!.marks };
+    } finally {
+      process.kill(pid, 'SIGQUIT');
+      while (isRunning(pid)) await sleep(20);
+      await rm(into, { recursive: true });
+      await rm(`${into}.tablespaces`, { recursive: true, force: true });
+    }
+  }
+
   async close(): Promise<void> {
     await this.endDaemon('SIGKILL');
     await this.server.stop();
@@ -177,8 +205,16 @@ describe.each(MAJORS)('point-in-time recovery of PostgreSQL %i', (major) => {
     await ground.mark();
     const last = await ground.mark();
     await ground.recoverableTo(last, ...from);
-    expect(await ground.marksAfter('instant', '--to', instant, ...from)).toBe(3);
-    expect(await ground.marksAfter('latest', ...from)).toBe(5);
+    const then = await ground.recovered('instant', '--to', instant, ...from);
+    expect(then).toMatchObject({ marks: 3, says: { state: 'open', asked: instant, reached: { timeline: 2 } } });
+    // The heartbeat of the daemon may have come between the two marks before the instant, and after it.
+    expect(then.says.reached!.lastTransaction! <= instant).toBe(true);
+    const now = await ground.recovered('latest', ...from);
+    expect(now.marks).toBe(5);
+    expect(now.says.reached!.lastTransaction! > instant).toBe(true);
+    const paused = await ground.recovered('paused', '--to', instant, '--pause', ...from);
+    expect(paused).toMatchObject({ marks: 3, says: { state: 'paused' } });
+    expect(paused.says.reached).not.toHaveProperty('timeline');
   });
 
   test('a receiver and a daemon that are killed leave no gap', async () => {
@@ -230,6 +266,27 @@ describe.each(MAJORS)('point-in-time recovery of PostgreSQL %i', (major) => {
     expect(past).toMatchObject({ status: 40, stderr: expect.stringContaining('the first after it is') });
     expect(await ground.run('recover', '--to', '2026-01-01 10:00', '--into', into)).toMatchObject({ status: 2 });
     expect(await readdir(ground.folder)).not.toContain('refused');
+  });
+
+  // Where the system has them, they cannot be taken away.
+  const withoutServer = existsSync(`/usr/lib/postgresql/${major}`) ? test.skip : test;
+  withoutServer('without server programs of the very version nothing is fetched', async () => {
+    const into = join(ground.folder, 'refused');
+    const other = installedVersions().find((version) => version.major > major);
+    const env = { ...ground.env, BACKUP_PROGRAM_DIRECTORIES: other?.binDirectory ?? '/nonexistent' };
+    const wrong = await backupManager(['recover', '--start', '--into', into], env);
+    expect(wrong).toMatchObject({ status: 50, stderr: expect.stringContaining(`server programs of version ${major}`) });
+    expect(await readdir(ground.folder)).not.toContain('refused');
+  });
+
+  testWithMounts('a disk that is too small is told before anything is fetched', async () => {
+    const small = join(ground.folder, 'small');
+    await withMount(small, 'size=8m', async () => {
+      const full = await ground.run('recover', '--into', join(small, 'data'));
+      expect(full).toMatchObject({ status: 20, stderr: expect.stringMatching(/there is no room in .*: it needs .* are free/) });
+      expect(await readdir(small)).toEqual([]);
+    });
+    await rm(small, { recursive: true });
   });
 
   test('a folder that holds something is refused', async () => {

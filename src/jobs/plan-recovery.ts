@@ -1,0 +1,89 @@
+import { listBases, type StoredBaseBackup } from '../base/list-bases.ts';
+import { partialName } from '../catalog/wal-names.ts';
+import type { Log } from '../log.ts';
+import type { ConnectionOptions } from '../postgres/connection.ts';
+import type { ClientPrograms } from '../postgres/programs.ts';
+import type { Storage } from '../storage/storage.ts';
+import { chooseWindow, type RecoveryTarget } from '../wal/choose-window.ts';
+import { neededSegments } from '../wal/needed-segments.ts';
+import { momentsOf, readWal, recoverableFrom, type WalInventory } from '../wal/read-wal.ts';
+import type { RecoverableWindow } from '../wal/recoverable.ts';
+
+export interface RecoverParts {
+  /** Configured name of the source. */
+  readonly source: string;
+  /** In the order in which they are asked. */
+  readonly targets: readonly Storage[];
+  /** Where WAL is received on this machine, if it may be read. */
+  readonly incoming?: string;
+  readonly findPrograms: (serverMajor: number) => Promise<ClientPrograms>;
+  /** The same, with the server's programs, of that very version. */
+  readonly findServer: (serverMajor: number) => Promise<ClientPrograms>;
+  /** Of the source: role and database by which a recovered server is asked. */
+  readonly connection: ConnectionOptions;
+  readonly workers: number;
+  readonly log: Log;
+}
+
+export interface RecoverRequest {
+  readonly target: RecoveryTarget;
+  /** A folder that does not exist yet, or an empty one: the new data directory. */
+  readonly into: string;
+  /** `latest` by default. */
+  readonly timeline?: number;
+  /** What the server does at the target; it promotes itself by default. */
+  readonly action?: 'promote' | 'pause';
+  /** The directory is for a server that only we start: it takes no settings of the source. */
+  readonly apart?: boolean;
+}
+
+/** What a recovery would fetch, or has fetched. */
+export interface RecoveryPlan {
+  readonly window: RecoverableWindow;
+  readonly base: StoredBaseBackup;
+  /** Files of WAL, the open segment last if it is needed. */
+  readonly wal: readonly string[];
+  readonly baseBytes: number;
+  readonly walBytes: number;
+  /** What the new data directory takes. */
+  readonly diskBytes: number;
+}
+
+/** Chooses base and WAL. Throws `RESTORE_REFUSED` for what cannot be reached; reads only. */
+export async function planRecovery(parts: RecoverParts, request: RecoverRequest, signal: AbortSignal): Promise<RecoveryPlan> {
+  return (await chooseRecovery(parts, request, signal)).plan;
+}
+
+/** What to recover from, and where all of it is. */
+export async function chooseRecovery(
+  { source, targets, incoming }: RecoverParts,
+  { target, timeline }: RecoverRequest,
+  signal: AbortSignal,
+): Promise<{ plan: RecoveryPlan; inventory: WalInventory }> {
+  const { bases } = await listBases(targets, source, signal);
+  const usable = bases.filter(({ copies }) => copies.some(({ state }) => state === 'whole'));
+  const segmentBytes = usable[0]?.manifest.segmentBytes ?? 16 * 2 ** 20;
+  const inventory = await readWal({ targets, ...(incoming !== undefined && { incoming }) }, source, segmentBytes, signal);
+  const options = { signal, ...(timeline !== undefined && { timeline }) };
+  const found = await recoverableFrom(
+    usable.map(({ manifest }) => manifest),
+    inventory,
+    options,
+  );
+  const window = chooseWindow(found, target);
+  const fileOf = (name: string) => (inventory.copies.has(name) ? name : partialName(name));
+  const needed = await neededSegments(window, target, segmentBytes, (name) => momentsOf(inventory, fileOf(name), signal));
+  const base = usable.find(({ manifest }) => manifest.label === window.base)!;
+  const files = window.segments.slice(0, needed).map(fileOf);
+  const histories = [...inventory.copies.keys()].filter((name) => name.endsWith('.history'));
+  const wal = [...histories, ...files];
+  return {
+    inventory,
+    plan: {
+      ...{ window, base, wal },
+      diskBytes: base.manifest.archives.reduce((sum, { rawBytes }) => sum + rawBytes, 0) + files.length * segmentBytes,
+      baseBytes: base.manifest.archives.reduce((sum, { bytes }) => sum + bytes, 0),
+      walBytes: wal.reduce((sum, name) => sum + (inventory.copies.get(name)?.[0]?.bytes ?? 0), 0),
+    },
+  };
+}

@@ -1,0 +1,24 @@
+import { startRecovered, type StartedServer } from '../postgres/start-recovered.ts';
+import type { RecoverParts, RecoverRequest } from './plan-recovery.ts';
+import { recover, type Recovered } from './recover.ts';
+
+export interface RecoveredAndStarted extends Recovered {
+  readonly server: StartedServer;
+}
+
+/** Makes the data directory, starts a server on it and waits until that has come to the target. The programs are found before anything. */
+export async function recoverAndStart(
+  parts: RecoverParts,
+  request: RecoverRequest,
+  signal: AbortSignal,
+): Promise<RecoveredAndStarted> {
+  const done = await recover(parts, request, signal, parts.findServer);
+  const { directory: binDirectory } = await parts.findServer(majorOf(done));
+  const pause = request.action === 'pause';
+  const { dataDirectory } = done;
+  return { ...done, server: await startRecovered({ dataDirectory, binDirectory, connection: parts.connection, pause, signal }) };
+}
+
+function majorOf({ base }: Recovered): number {
+  return Number.parseInt(base.manifest.serverVersion, 10);
+}
