@@ -21,7 +21,8 @@ COPY config config
 RUN npm run --silent build:kernel && node scripts/build.mjs dist
 ARG SOURCE_DATE_EPOCH=0
 # What runs, and nothing else: no development packages, no types, source maps or documents of packages.
-RUN npm prune --omit=dev --ignore-scripts --no-audit --no-fund \
+RUN --mount=type=cache,target=/root/.npm rm -rf node_modules \
+ && npm ci --omit=dev --ignore-scripts --prefer-offline --no-audit --no-fund \
  && npm sbom --package-lock-only --omit=dev --sbom-format=cyclonedx | node scripts/image/sbom.mjs > sbom.cdx.json \
  && rm -rf src scripts tsconfig.json tsconfig.build.json node_modules/.package-lock.json node_modules/.bin \
  && find node_modules -type f \( -name '*.d.ts' -o -name '*.d.cts' -o -name '*.d.mts' -o -name '*.map' -o -iname '*.md' -o -name '*.ts' \) -delete \

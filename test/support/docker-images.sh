@@ -17,17 +17,6 @@ debian_mirror() {
   apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 2> /dev/null | grep -m1 '/debian/*$' || true
 }
 
-# The Debian suite that carries a major version of PostgreSQL.
-suite_of() {
-  case $1 in
-    13) echo bullseye ;;
-    15) echo bookworm ;;
-    17) echo trixie ;;
-    18) echo sid ;;
-    *) return 1 ;;
-  esac
-}
-
 pull() {
   [ "$registry" != none ] || return 1
   if timeout 300 docker pull --quiet "$1" > /dev/null 2>&1; then
@@ -39,7 +28,7 @@ pull() {
 }
 
 make_debian() { # SUITE
-  nice -n 10 mmdebstrap --quiet --variant=minbase --mode=root --aptopt='Acquire::Check-Valid-Until "false"' \
+  nice -n 10 mmdebstrap --quiet --variant=minbase --mode=root --include=tzdata --aptopt='Acquire::Check-Valid-Until "false"' \
     --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/locale/*' \
     "$1" - "$(debian_mirror)" 2> "$work/mmdebstrap.log" |
     docker import --change 'CMD ["bash"]' --change 'LABEL stand-in=true' - "debian:$1-slim" > /dev/null || {
@@ -70,18 +59,20 @@ CMD ["node"]
 END
 }
 
-make_postgres() { # MAJOR SUITE
-  local data=/var/lib/postgresql/data
+# The version that the other tests unpack for themselves, in the folder that it cannot leave, on any Debian.
+make_postgres() { # MAJOR
+  local versions data=/var/lib/postgresql/data programs root
+  versions=$(dirname "$(readlink -f "$0")")/postgres-versions.sh
   [ "$1" -lt 18 ] || data=/var/lib/postgresql/$1/docker
-  mkdir -p "$work/postgres"
-  cp "$(dirname "$(readlink -f "$0")")/postgres-entrypoint.sh" "$work/postgres/"
-  docker build --quiet --tag "postgres:$1" --file - "$work/postgres" > /dev/null << END
-FROM debian:$2-slim
-ENV DEBIAN_FRONTEND=noninteractive LANG=C.UTF-8 PGDATA=$data PATH=/usr/lib/postgresql/$1/bin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
-RUN apt-get update -qq && mkdir -p /etc/postgresql-common && echo 'create_main_cluster = false' > /etc/postgresql-common/createcluster.conf \
- && apt-get install -y -qq --no-install-recommends -o Dpkg::Options::=--force-confold postgresql-$1 \
- && rm -rf /var/lib/apt/lists/* && install -d -o postgres -g postgres -m 3777 /var/run/postgresql && install -d -o postgres -g postgres $data
-COPY postgres-entrypoint.sh /usr/local/bin/docker-entrypoint.sh
+  programs=$("$versions" list | sed -n "s/^$1 //p")
+  [ -n "$programs" ] || { "$versions" install "$1" >&2 && programs=$("$versions" list | sed -n "s/^$1 //p"); }
+  root=${programs%/usr/lib/postgresql/*}
+  docker build --quiet --tag "postgres:$1" --build-context "support=$(dirname "$versions")" --file - "$root" > /dev/null << END
+FROM debian:sid-slim
+ENV LANG=C.UTF-8 PGDATA=$data PATH=$programs:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+RUN useradd --system --user-group postgres && install -d -o postgres -g postgres -m 3777 /var/run/postgresql && install -d -o postgres -g postgres $data
+COPY . $root
+COPY --from=support postgres-entrypoint.sh /usr/local/bin/docker-entrypoint.sh
 ENTRYPOINT ["docker-entrypoint.sh"]
 STOPSIGNAL SIGINT
 VOLUME $([ "$1" -lt 18 ] && echo "$data" || echo /var/lib/postgresql)
@@ -102,9 +93,8 @@ ensure() { # NAME
       make_node "$version" "$suite"
       ;;
     postgres:*)
-      suite=$(suite_of "$tag")
-      ensure "debian:$suite-slim"
-      make_postgres "$tag" "$suite"
+      ensure debian:sid-slim
+      make_postgres "$tag"
       ;;
     *)
       echo "docker-images: $1 can neither be pulled nor made here" >&2
