@@ -29,6 +29,7 @@ const project = (displayName) => ({
 /** @type {import('jest').Config} */
 export default {
   projects: ['unit', 'contract', 'integration', 'faults', 'container'].map(project),
+  testSequencer: '<rootDir>/test/support/longest-first.js',
   // Far longer than any test takes: it is there for what hangs, and a slow machine is not a failure.
   testTimeout: 300_000,
 };

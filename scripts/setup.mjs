@@ -30,17 +30,22 @@ try {
     buildKernel({ optional: false });
   }
   if (mode !== 'packages' && mode !== 'kernel') installPostgresql({ forTests: mode === 'test' || mode === 'ci' });
-  if (mode === 'demo') installExtra(S3_SERVER, { without: 'a second folder stands for the off-site copy' });
+  if (mode === 'demo') await installExtra(S3_SERVER, { without: 'a second folder stands for the off-site copy' });
   if (mode === 'bench' && args.includes('--install')) {
-    for (const peer of PEERS) installExtra(peer, { without: 'it is left out' });
+    for (const peer of PEERS) await installExtra(peer, { without: 'it is left out' });
   }
   if (mode === 'test' || mode === 'ci') {
     const skipping = (tests) => (mode === 'ci' ? {} : { without: `${tests} are skipped` });
-    installExtra(POSTGRESQL_VERSIONS, skipping('tests on those versions'));
-    installExtra(S3_SERVER, skipping('tests against a real S3 server'));
-    installExtra(DOCKER_ENGINE, skipping('tests in containers'));
-    installExtra(SHELLCHECK, skipping('checks of shell scripts'));
-    installExtra(POOLER, skipping('tests behind a pooler'));
+    // Unpacking the versions takes as long as all the rest, and asks nothing of the system's package manager.
+    const versions = installExtra(POSTGRESQL_VERSIONS, skipping('tests on those versions'));
+    const others = async () => {
+      await installExtra(S3_SERVER, skipping('tests against a real S3 server'));
+      await installExtra(DOCKER_ENGINE, skipping('tests in containers'));
+      await installExtra(SHELLCHECK, skipping('checks of shell scripts'));
+      await installExtra(POOLER, skipping('tests behind a pooler'));
+    };
+    const failed = (await Promise.allSettled([versions, others()])).find(({ status }) => status === 'rejected');
+    if (failed) throw failed.reason;
   }
 } catch (error) {
   fail(error);

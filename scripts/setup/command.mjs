@@ -1,4 +1,4 @@
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { accessSync, constants, statSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -16,6 +16,17 @@ export function run(file, args, { cwd = REPOSITORY, env = {} } = {}) {
   });
   const output = result.error ? result.error.message : `${result.stdout}${result.stderr}`;
   return { ok: result.status === 0, output: output.trimEnd() };
+}
+
+/** The same, while others run. */
+export function runBeside(file, args) {
+  return new Promise((resolve) => {
+    const child = spawn(file, args, { cwd: REPOSITORY, stdio: ['ignore', 'pipe', 'pipe'] });
+    let output = '';
+    for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (text) => (output += text));
+    child.on('error', (error) => resolve({ ok: false, output: error.message }));
+    child.on('close', (status) => resolve({ ok: status === 0, output: output.trimEnd() }));
+  });
 }
 
 export function isExecutable(path) {

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { lastLines, REPOSITORY, run, which } from './command.mjs';
+import { lastLines, REPOSITORY, run, runBeside, which } from './command.mjs';
 import { say, SetupError } from './report.mjs';
 import { installSystemPackages } from './system-packages.mjs';
 
@@ -8,8 +8,8 @@ const VERSIONS = join(REPOSITORY, 'test/support/postgres-versions.sh');
 const ENGINE = join(REPOSITORY, 'test/support/docker-engine.sh');
 const S3 = join(REPOSITORY, 'test/support/s3-server.sh');
 
-function script(file, ...args) {
-  const { ok, output } = run('bash', [file, ...args]);
+async function script(file, ...args) {
+  const { ok, output } = await runBeside('bash', [file, ...args]);
   if (!ok) throw new SetupError(`${file} ${args.join(' ')} failed`, lastLines(output, 10));
   return output;
 }
@@ -24,18 +24,18 @@ export const POSTGRESQL_VERSIONS = {
 export const S3_SERVER = {
   what: 'a real S3 server under .cache/ (a minute, 600 MB, once)',
   isThere: () => run('bash', [S3, 'check']).ok,
-  install: () => {
-    script(S3, 'install');
-    script(S3, 'check');
+  install: async () => {
+    await script(S3, 'install');
+    await script(S3, 'check');
   },
 };
 
 export const DOCKER_ENGINE = {
   what: 'a Docker engine under .cache/ (15 s, 320 MB, once; its images take two minutes and some gigabytes more)',
   isThere: () => (run('docker', ['version']).ok && run('docker', ['compose', 'version']).ok) || run('bash', [ENGINE, 'check']).ok,
-  install: () => {
-    script(ENGINE, 'install');
-    script(ENGINE, 'check');
+  install: async () => {
+    await script(ENGINE, 'install');
+    await script(ENGINE, 'check');
   },
 };
 
@@ -59,11 +59,11 @@ export const PEERS = ['gzip', 'zstd', 'pigz', 'pgbackrest'].map((name) => ({
 }));
 
 /** Installs an extra if it is not there. `without`: what happens when it cannot be had; left out, that is a failure. */
-export function installExtra({ what, isThere, install }, { without }) {
+export async function installExtra({ what, isThere, install }, { without }) {
   if (isThere()) return;
   say(`installing ${what} …`);
   try {
-    install();
+    await install();
   } catch (error) {
     if (!(error instanceof SetupError) || without === undefined) throw error;
     say(`that could not be done, so ${without}: ${error.message}; ${lastLines(error.hint, 1)}`);

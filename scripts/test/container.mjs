@@ -10,9 +10,10 @@ export async function runContainer(patterns) {
     const failures = [{ title: 'container: no image to test', details: error.message }];
     return { section: 'container', passed: 0, failures, skipped: [], reasons: [] };
   }
-  if (engine.why !== undefined) return runJest('container', patterns, { env: { DB_BACKUP_TEST_NO_ENGINE: engine.why } });
+  if (engine.why !== undefined)
+    return (await runJest(['container'], patterns, { env: { DB_BACKUP_TEST_NO_ENGINE: engine.why } }))[0];
   try {
-    return await runJest('container', patterns, { env: engine.env });
+    return (await runJest(['container'], patterns, { env: engine.env }))[0];
   } finally {
     await engine.stop();
   }

@@ -11,19 +11,22 @@ const REASON = /^\s*not run: (.*)$/;
 /** jest names a file when it is done, and those that failed once more at the end. */
 const FILE = /^(PASS|FAIL) (?:\w+ )?(test\/\S+)(.*)/;
 
-/** One jest project, told by the JSON that jest writes; its own output only shows which file is done. */
-export async function runJest(section, patterns, { env = {} } = {}) {
-  const report = `${REPOSITORY}.cache/test/${section}.json`;
+/** Several jest projects in one run, so that no processor waits for the last file of each. A result for each of them. */
+export async function runJest(sections, patterns, { env = {} } = {}) {
+  const report = `${REPOSITORY}.cache/test/${sections.join('-')}.json`;
   await mkdir(`${REPOSITORY}.cache/test`, { recursive: true });
   await rm(report, { force: true });
   const reasons = new Set();
   const shown = new Set();
   const { status, output } = await runProgram(
     'jest/bin/jest.js',
-    ['--selectProjects', section, '--json', `--outputFile=${report}`, '--maxWorkers=2', '--passWithNoTests', '--', ...patterns],
+    [
+      ...['--selectProjects', ...sections, '--json', `--outputFile=${report}`, '--maxWorkers=2', '--passWithNoTests'],
+      ...['--', ...patterns],
+    ],
     {
       nodeOptions: NODE_OPTIONS,
-      minutes: 14,
+      minutes: 30,
       env,
       onLine(line) {
         const [, verdict, file, duration] = FILE.exec(line) ?? [];
@@ -40,25 +43,24 @@ export async function runJest(section, patterns, { env = {} } = {}) {
     (text) => JSON.parse(text).testResults,
     () => undefined,
   );
-  if (files === undefined) {
-    return {
-      section,
-      passed: 0,
-      failures: [{ title: `${section}: jest did not finish`, details: output }],
-      skipped: [],
-      reasons: [],
-    };
+  const results = sections.map((section) => ({ section, passed: 0, failures: [], skipped: [], reasons: [...reasons] }));
+  for (const file of files ?? []) {
+    const path = relative(REPOSITORY, file.name);
+    addFile(
+      results.find(({ section }) => path.startsWith(`test/${section}/`)),
+      path,
+      file,
+    );
   }
-  const result = { section, passed: 0, failures: [], skipped: [], reasons: [...reasons] };
-  for (const file of files) addFile(result, file);
-  if (status !== 0 && result.failures.length === 0) {
-    result.failures.push({ title: `${section}: jest ended with ${status}`, details: output });
+  const [first] = results;
+  if (files === undefined) first.failures.push({ title: `${sections.join(', ')}: jest did not finish`, details: output });
+  else if (status !== 0 && results.every(({ failures }) => failures.length === 0)) {
+    first.failures.push({ title: `${sections.join(', ')}: jest ended with ${status}`, details: output });
   }
-  return result;
+  return results;
 }
 
-function addFile(result, { name, status, message, assertionResults }) {
-  const file = relative(REPOSITORY, name);
+function addFile(result, file, { status, message, assertionResults }) {
   const failed = assertionResults.filter((test) => test.status === 'failed');
   for (const test of assertionResults) {
     if (test.status === 'passed') result.passed += 1;

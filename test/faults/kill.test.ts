@@ -54,7 +54,7 @@ beforeAll(async () => {
   // Does not compress well: the upload has several parts.
   await withClient(server.connection, async (client) => {
     await client.query(
-      `CREATE TABLE big AS SELECT i, gen_random_uuid() AS a, gen_random_uuid() AS b FROM generate_series(1, 200000) i`,
+      `CREATE TABLE big AS SELECT i, gen_random_uuid() AS a, gen_random_uuid() AS b FROM generate_series(1, 130000) i`,
     );
     await client.query(`CREATE TABLE small AS SELECT i FROM generate_series(1, 100) i`);
     await client.query(`SELECT lo_from_bytea(0, decode(repeat('00ff', 100000), 'hex'))`);
