@@ -4,7 +4,8 @@ import { assembleAlerts, type Alerting, type AlertingTools } from './assemble/al
 import { cleanupParts } from './assemble/cleanup-parts.ts';
 import { drillParts } from './assemble/drill-parts.ts';
 import { healthParts, statusParts } from './assemble/health-parts.ts';
-import { baseBackupParts, recoverParts, walStreamParts } from './assemble/pitr-parts.ts';
+import { baseLimitMs } from './assemble/objectives.ts';
+import { baseBackupParts, recoverParts, walHealthParts, walStreamParts } from './assemble/pitr-parts.ts';
 import { createTargets, type Decorate, type TargetsOfSource } from './assemble/targets.ts';
 import { systemClock } from './clock.ts';
 import type { Config, Configs, SharedConfig } from './config.ts';
@@ -20,7 +21,7 @@ import type { RecoverParts } from './jobs/plan-recovery.ts';
 import { createRestoreDrill, type RestoreDrill } from './jobs/restore-drill.ts';
 import { createWeeklyCleanup, type WeeklyCleanup } from './jobs/weekly-cleanup.ts';
 import { streamWal, type WalStreamContext } from './jobs/wal-stream.ts';
-import { stallOf, withAlerts } from './jobs/with-alerts.ts';
+import { checksSeen, stallOf, withAlerts } from './jobs/with-alerts.ts';
 import { withEvidence } from './jobs/with-evidence.ts';
 import type { StatusParts } from './jobs/status-record.ts';
 import { withStatus } from './jobs/with-status.ts';
@@ -226,12 +227,29 @@ function assembleSource(config: Config, own: TargetsOfSource, common: Common): P
       return { ...job, ...around(job) };
     },
     healthCheck: () => {
-      const given = { connection, findPrograms: programsFor, reports, version, evidence: evidence(), alerting: tools, ...named };
+      const wal = walHealthParts(config, pitr, baseLimitMs(config));
+      const given = {
+        connection,
+        findPrograms: programsFor,
+        reports,
+        version,
+        evidence: evidence(),
+        alerting: tools,
+        wal,
+        ...named,
+      };
       // Its entries are vouched for by the head that the next other job stores: one every hour would be too many.
       return told(createHealthCheck(healthParts(config, status, given)), []);
     },
     baseBackup: (watch) => alerted(recorded(createBaseBackup({ ...baseBackupParts(config, pitr), ...(watch && { watch }) }))),
-    streamWal: (context) => streamWal(walStreamParts(config, pitr), context),
+    streamWal: (context) =>
+      streamWal(
+        {
+          ...walStreamParts(config, pitr),
+          ...(alerts.channels.length > 0 && { tell: (checks, told) => alerts.tell(checksSeen(name, checks), told) }),
+        },
+        context,
+      ),
     recovery: recoverParts(config, pitr),
     close,
   };

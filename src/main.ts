@@ -122,8 +122,9 @@ function run(): void {
     const beginning = await beginEvidence(evidence, entries, program.version, log);
     if (stopping) return;
     scheduler.start(beginning && { since: beginning.time, ran: ranBefore(entries, beginning) });
-    looking = lookOnce();
+    // First, so that the look finds them at work.
     startStreams();
+    looking = lookOnce();
     log.info(
       {
         version: program.version,

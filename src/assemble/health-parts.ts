@@ -44,7 +44,7 @@ export function statusParts(config: Config, given: Pick<StatusParts, 'targets' |
 export function healthParts(
   config: Config,
   status: StatusParts,
-  given: Pick<HealthCheckParts, 'connection' | 'findPrograms' | 'reports' | 'reportName' | 'version'> & {
+  given: Pick<HealthCheckParts, 'connection' | 'findPrograms' | 'reports' | 'reportName' | 'version' | 'wal'> & {
     readonly evidence: Evidence | undefined;
     readonly alerting: AlertingTools;
   },

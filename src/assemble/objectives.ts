@@ -13,6 +13,11 @@ export function freshnessLimitMs({ retention, schedule }: Pick<Config, 'retentio
   return (longestGap(schedule.backup, schedule.timeZone) ?? DAY_MS) + LATE_MS;
 }
 
+/** How old its newest physical backup may be, ms. */
+export function baseLimitMs({ schedule }: Pick<Config, 'schedule'>): number {
+  return (longestGap(schedule.base, schedule.timeZone) ?? DAY_MS) + LATE_MS;
+}
+
 /** What a source is measured by. */
 export function objectivesOf(config: Config): Objectives {
   const { drill, schedule } = config;

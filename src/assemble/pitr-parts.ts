@@ -1,7 +1,10 @@
 import type { Config } from '../config.ts';
 import type { BaseBackupParts } from '../jobs/base-backup.ts';
+import type { WalHealthParts } from '../jobs/look-at-wal.ts';
 import type { RecoverParts } from '../jobs/plan-recovery.ts';
-import { incomingFolder, type WalStreamParts } from '../jobs/wal-stream.ts';
+import { incomingFolder } from '../jobs/incoming-folder.ts';
+import type { WalStreamParts } from '../jobs/wal-stream.ts';
+import type { WatchLimits } from '../jobs/wal-watch.ts';
 import { findPrograms as findProgramsOf, type ClientPrograms } from '../postgres/programs.ts';
 import type { ReportPlace } from '../report/report-file.ts';
 import type { TargetsOfSource } from './targets.ts';
@@ -26,6 +29,34 @@ export function walStreamParts(config: Config, { own, findPrograms }: Given): Wa
     ...(spool && { spool }),
     ...{ workFolder: config.paths.work, slot: config.pitr.slot, codec: config.dump.codec, level: LEVEL },
     intervalMs: config.pitr.intervalSeconds * 1000,
+    limits: watchLimits(config),
+  };
+}
+
+function watchLimits({ pitr, drill }: Config): WatchLimits {
+  const { intervalSeconds, lagMs, slotWarnBytes, spoolBytes, dropSlotBytes } = pitr;
+  return {
+    ...{ intervalMs: intervalSeconds * 1000, lagMs, rpoMs: drill.rpoMinutes * 60_000, keptBytes: slotWarnBytes },
+    ...(spoolBytes !== undefined && { spoolBytes }),
+    ...(dropSlotBytes !== undefined && { dropSlotBytes }),
+  };
+}
+
+/** What `health` looks at; `baseLimitMs`: how old a physical backup may be. */
+export function walHealthParts(config: Config, { own }: Pick<Given, 'own'>, baseLimitMs: number): WalHealthParts {
+  const { spool, targets } = own;
+  const { name: source, connection } = config.source;
+  return {
+    ...{
+      enabled: config.pitr.enabled,
+      source,
+      connection,
+      slot: config.pitr.slot,
+      targets,
+      limits: watchLimits(config),
+      baseLimitMs,
+    },
+    folder: incomingFolder({ source, workFolder: config.paths.work, ...(spool && { spool }) }),
   };
 }
 

@@ -1,4 +1,4 @@
-import { cron, flag, integer, text } from './formats.ts';
+import { cron, flag, integer, list, text } from './formats.ts';
 import type { Values } from './merge.ts';
 import type { Setting } from './setting.ts';
 
@@ -42,6 +42,46 @@ export const PITR_SETTINGS: readonly Setting[] = [
     about: 'How fast the source reads its files for a physical backup; 0: as fast as it can. From 32 on, as PostgreSQL wants it.',
   },
   {
+    key: 'pitr.lagSeconds',
+    format: integer(1, 86_400, 'seconds'),
+    default: 60,
+    env: ['PITR_LAG_SECONDS'],
+    about:
+      'How far the WAL here or on a target may be behind the source until `health` warns. It fails beyond `DRILL_RPO_MINUTES`, and when nothing has arrived for 5 minutes.',
+  },
+  {
+    key: 'pitr.slotWarnMiB',
+    format: integer(16, 1_073_741_824, 'MiB'),
+    default: 1024,
+    env: ['PITR_SLOT_WARN_MIB'],
+    about:
+      'How much WAL the source may keep for the slot until `health` warns; half of its `max_slot_wal_keep_size` in any case.',
+  },
+  {
+    key: 'pitr.spoolMiB',
+    format: integer(0, 1_073_741_824, 'MiB'),
+    default: 0,
+    env: ['PITR_SPOOL_MIB'],
+    about:
+      'How much WAL may wait on this machine for targets that cannot be reached; beyond that none is received, and the source keeps it. 0: as much as the disk takes.',
+  },
+  {
+    key: 'pitr.dropSlotMiB',
+    format: integer(0, 1_073_741_824, 'MiB'),
+    default: 0,
+    env: ['PITR_DROP_SLOT_MIB'],
+    about:
+      'The last resort for the source: when it keeps more WAL than this for the slot, the slot is dropped, and there is a gap until the next physical backup. 0: never.',
+  },
+  {
+    key: 'pitr.pushTargets',
+    format: list('names of targets (local, s3)', ',', (name) => name === 'local' || name === 's3'),
+    default: [],
+    env: ['PITR_PUSH_TARGETS'],
+    about:
+      'For `wal-push`: the targets that must have a file before PostgreSQL is told that it is archived; the others are only tried. Empty: all.',
+  },
+  {
     key: 'pitr.keepDays',
     format: integer(1, 36_500, 'days'),
     default: 7,
@@ -56,16 +96,34 @@ export interface PitrConfig {
   readonly intervalSeconds: number;
   /** KiB a second; absent: no limit. */
   readonly maxRateKiB?: number;
+  readonly lagMs: number;
+  readonly slotWarnBytes: number;
+  /** Absent: no limit but the disk's. */
+  readonly spoolBytes?: number;
+  /** Absent: never. */
+  readonly dropSlotBytes?: number;
+  /** Absent: all. */
+  readonly pushTargets?: readonly string[];
   readonly keepDays: number;
 }
 
+const MIB = 2 ** 20;
+
 export function pitrConfig(values: Values): PitrConfig {
   const rate = values.number('pitr.maxRateKiB');
+  const spool = values.number('pitr.spoolMiB');
+  const push = values.value('pitr.pushTargets') as readonly string[];
+  const dropSlot = values.number('pitr.dropSlotMiB');
   return {
     enabled: values.is('pitr.enabled'),
     slot: values.text('pitr.slot'),
     intervalSeconds: values.number('pitr.intervalSeconds'),
     ...(rate > 0 && { maxRateKiB: Math.max(rate, 32) }),
+    lagMs: values.number('pitr.lagSeconds') * 1000,
+    slotWarnBytes: values.number('pitr.slotWarnMiB') * MIB,
+    ...(spool > 0 && { spoolBytes: spool * MIB }),
+    ...(dropSlot > 0 && { dropSlotBytes: dropSlot * MIB }),
+    ...(push.length > 0 && { pushTargets: push }),
     keepDays: values.number('pitr.keepDays'),
   };
 }

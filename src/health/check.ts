@@ -21,6 +21,11 @@ export const CHECKS = [
   'leftovers',
   'drill programs',
   'ledger',
+  'replication',
+  'wal stream',
+  'wal at source',
+  'wal copies',
+  'base backup',
   'alerts',
 ] as const;
 

@@ -28,6 +28,7 @@ import type { HealthCheckParts } from './health-parts.ts';
 import type { JobContext } from './job.ts';
 import { lookAtFiles } from './look-at-files.ts';
 import { lookAtServer } from './look-at-server.ts';
+import { lookAtWal } from './look-at-wal.ts';
 import { lookForLeftovers } from './look-for-leftovers.ts';
 import { overview, type Overview } from './overview.ts';
 
@@ -84,6 +85,10 @@ export async function healthChecks(
     checkLeftovers(await attempt((own) => lookForLeftovers(parts, now, own))),
     checkDrillPrograms(server.drill),
     checkLedger(await attempt(() => lookAtItsLedger(parts, memory, now))),
+    // Of a server that does not answer it is known already.
+    ...(server.answer.error === undefined || parts.wal.enabled
+      ? await lookAtWal(parts.wal, { timeoutMs: parts.timeoutMs, clock, signal })
+      : []),
     checkAlerts(await attempt((own) => parts.alerts(own))),
   ];
   return { checks, seen };

@@ -2,6 +2,7 @@ import type { PublicKey } from '../report/evidence-key.ts';
 import type { ReportPlace } from '../report/report-file.ts';
 import type { AlertsLook } from '../health/undelivered.ts';
 import type { LocalFolders } from './look-at-files.ts';
+import type { WalHealthParts } from './look-at-wal.ts';
 import type { ServerParts } from './look-at-server.ts';
 import type { StatusParts } from './status-record.ts';
 
@@ -18,6 +19,8 @@ export interface HealthCheckParts extends StatusParts, ServerParts {
   readonly runsUntilRoom: (now: Date) => readonly Date[];
   /** The ledger; absent where none is kept. `key` checks the signatures of this process. */
   readonly ledger?: { readonly folder: string; readonly key?: PublicKey };
+  /** Point-in-time recovery. */
+  readonly wal: WalHealthParts;
   readonly alerts: (signal: AbortSignal) => Promise<AlertsLook>;
   /** Version of this program. */
   readonly version: string;

@@ -108,6 +108,13 @@ export function stallOf(source: string, summary: string, hint: string | undefine
   return { raise: [{ source, job: 'nightly-backup', kind: 'stall', summary, ...(hint !== undefined && { hint }) }] };
 }
 
+/** What was looked at between two health checks: told as that one would. */
+export function checksSeen(source: string, checks: readonly HealthCheck[]): Seen {
+  const seen: { raise: Problem[]; clear: ProblemKey[] } = { raise: [], clear: [] };
+  tellChecks(checks, { source, job: 'health-check' }, seen);
+  return seen;
+}
+
 /** What an outcome says of the problems that there can be. */
 function seenIn(outcome: JobOutcome, source: string, job: string, context: JobContext): Seen {
   const slot = dueAt(context);

@@ -78,6 +78,19 @@ export async function createSlot(client: Pick<pg.Client, 'query'>, name: string)
   }
 }
 
+/** Ends the connection that uses it, on the server, and drops it. Throws while that one has not ended yet. */
+export async function dropSlot(client: Pick<pg.Client, 'query'>, name: string): Promise<void> {
+  await client.query(
+    `SELECT pg_catalog.pg_terminate_backend(active_pid) FROM pg_catalog.pg_replication_slots
+      WHERE slot_name = $1 AND active_pid IS NOT NULL`,
+    [name],
+  );
+  await client.query(
+    'SELECT pg_catalog.pg_drop_replication_slot(slot_name) FROM pg_catalog.pg_replication_slots WHERE slot_name = $1',
+    [name],
+  );
+}
+
 /**
  * First the clock, then the WAL: what was committed before that time lies before that place. With `heartbeat` a transaction that changes
  * nothing is committed in between: on an idle source, too, there is then a commit after that time, at which a recovery to it can end.

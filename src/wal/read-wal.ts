@@ -10,8 +10,8 @@ import type { CodecName } from '../codec/codec.ts';
 import { decompressFrame } from '../codec/frame.ts';
 import { BackupError, toBackupError } from '../errors.ts';
 import type { Storage } from '../storage/storage.ts';
-import { LAST_MOMENT } from './wal-archive.ts';
 import { recoverable, type BaseFacts, type Recoverable, type StoredWal } from './recoverable.ts';
+import { LAST_MOMENT } from './stream-state.ts';
 
 /** One copy of a file of WAL: on a target, or still where it is received. */
 type WalCopy = StoredWalCopy | ReceivedWal;

@@ -12,6 +12,8 @@ export interface ReceiverOptions {
   readonly folder: string;
   /** Called before each start; whatever it throws counts as a start that failed. */
   readonly prepare: () => Promise<void>;
+  /** Asked after `prepare`: when it aborts, this run of the receiver ends, for the reason that it gives. */
+  readonly holds: () => AbortSignal;
   /** The server does not have the WAL any more that comes next: what is in the folder must leave it, and it starts anew behind the gap. */
   readonly onGone: (error: BackupError) => Promise<void>;
   /** It ended, and starts again after `pauseMs`. */
@@ -35,19 +37,21 @@ const WELL_MS = 60_000;
  * before it tells the server so, and goes on where its folder ends.
  */
 export async function receiveWal(options: ReceiverOptions): Promise<void> {
-  const { program, connection, slot, folder, prepare, onGone, onEnd, signal } = options;
+  const { program, connection, slot, folder, prepare, holds, onGone, onEnd, signal } = options;
   for (let pauseMs = FIRST_PAUSE_MS; !signal.aborted;) {
     const well = AbortSignal.timeout(WELL_MS);
+    let held: AbortSignal | undefined;
     try {
       await prepare();
+      held = holds();
       await runProgram(program, ['-D', folder, '-S', slot, '--synchronous', '--no-loop', '-w', '-d', KEEPALIVE], {
         env: libpqEnvironment(connection),
-        signal,
+        signal: AbortSignal.any([signal, held]),
       });
     } catch (error) {
       if (isAborted(signal)) return;
       if (well.aborted) pauseMs = FIRST_PAUSE_MS;
-      const failure = toBackupError(error);
+      const failure = toBackupError(held?.aborted === true ? held.reason : error);
       onEnd(failure, pauseMs);
       if (GONE.test(failure.message)) await onGone(failure);
     }

@@ -109,7 +109,7 @@ describe('A source after its first backup', () => {
     expect(verdicts(outcome)).toEqual({
       ...{ database: 'ok', 'client programs': 'ok', clock: 'ok', 'target local': 'ok', freshness: 'ok', 'copies local': 'ok' },
       ...{ proof: 'warn', 'recovery point': 'warn', 'last run': 'ok', backups: 'ok', sizes: 'ok', 'space local': 'ok' },
-      ...{ permissions: 'ok', leftovers: 'ok', 'drill programs': 'ok', ledger: 'ok', alerts: 'warn' },
+      ...{ permissions: 'ok', leftovers: 'ok', 'drill programs': 'ok', ledger: 'ok', replication: 'ok', alerts: 'warn' },
     });
     expect(outcome).toMatchObject({ outcome: 'success', exitStatus: 0, summary: { state: 'warn' } });
   });
@@ -265,7 +265,9 @@ describe('What is wrong is seen', () => {
     };
     const own = parts(s3, { decorate });
     const { connection, findPrograms, reports, version, alerting } = own;
-    const given = { connection, findPrograms, reports, version, alerting, evidence: own.evidence() };
+    const limits = { intervalMs: 1000, lagMs: 1000, rpoMs: 1000, keptBytes: 1000 };
+    const wal = { enabled: false, source: 'shop', connection, slot: 's', targets: [], folder, limits, baseLimitMs: DAY };
+    const given = { connection, findPrograms, reports, version, alerting, wal, evidence: own.evidence() };
     const made = { ...healthParts(own.config, own.status, given), timeoutMs: 1000 };
     const outcome = await createHealthCheck(made).run(context());
     expect(find(outcome, 'target', 's3')).toMatchObject({ verdict: 'fail', says: 'no answer within 1 s' });

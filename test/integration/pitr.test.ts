@@ -1,181 +1,28 @@
-import { spawn, type ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { chmod, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { sourceSettings, backupManager, CLI, type Ended } from '../support/command.ts';
-import { withClient } from '../../src/postgres/connection.ts';
+import { backupManager, CLI } from '../support/command.ts';
 import { blocksOf, runShell } from '../support/documents.ts';
-import { startTestServer, type TestServer } from '../support/dump-to-file.ts';
-import { installedVersions } from '../support/postgres-versions.ts';
 import { testWithMounts, withMount } from '../support/mounting.ts';
-import { isRunning } from '../support/is-running.ts';
+import { PitrGround } from '../support/pitr-ground.ts';
+import { installedVersions } from '../support/postgres-versions.ts';
 import { processesWith } from '../support/processes.ts';
-import { startS3Server, type S3Server } from '../support/s3-server.ts';
+import { startS3Server } from '../support/s3-server.ts';
 import { startServerOn } from '../support/server-on.ts';
 
-const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
 const s3 = await startS3Server();
 const MAJORS = [15, 17].filter((major) => installedVersions().some((version) => version.major === major));
 
 afterAll(async () => await s3?.stop());
 
-/** What the commands print, as far as it is looked at. */
-interface Answer {
-  readonly label?: string;
-  readonly wal?: readonly string[];
-  readonly windows?: readonly { readonly base: string; readonly toTime?: string; readonly gap?: string }[];
-  readonly unusable?: readonly unknown[];
-  readonly state?: string;
-  readonly asked?: string;
-  readonly reached?: { readonly lsn: string; readonly lastTransaction?: string; readonly timeline?: number };
-  readonly server?: { readonly host: string; readonly pid: number };
-}
-
-/** Server, daemon and commands of one version. */
-class Ground {
-  readonly server: TestServer;
-  readonly folder: string;
-  readonly env: Record<string, string>;
-  readonly lines: Record<string, unknown>[] = [];
-  #daemon: ChildProcess | undefined;
-
-  private constructor(server: TestServer, folder: string, bucket: S3Server | undefined, major: number) {
-    this.server = server;
-    this.folder = folder;
-    this.env = {
-      ...sourceSettings(server.connection),
-      ...{ BACKUP_DIR: join(folder, 'backups'), BACKUP_PROGRAM_DIRECTORIES: server.programs.directory },
-      ...{ PITR_ENABLED: 'true', PITR_INTERVAL: '1', BACKUP_WORK_DIR: folder, BACKUP_CODEC: major === 15 ? 'gzip' : 'zstd' },
-      ...(bucket && {
-        ...{ BACKUP_S3_BUCKET: `pitr-${major}`, BACKUP_S3_ENDPOINT: bucket.endpoint, AWS_REGION: bucket.region },
-        ...{ AWS_ACCESS_KEY_ID: bucket.credentials.accessKeyId, AWS_SECRET_ACCESS_KEY: bucket.credentials.secretAccessKey },
-      }),
-    };
-  }
-
-  static async open(major: number): Promise<Ground> {
-    const settings = { wal_level: 'replica', max_wal_senders: '6', fsync: 'on' };
-    const server = await startTestServer(major, { settings });
-    const folder = await mkdtemp(join(tmpdir(), 'pitr-'));
-    // The account that servers run as enters it.
-    await chmod(folder, 0o755);
-    await mkdir(join(folder, 'backups'));
-    await s3?.createBucket(`pitr-${major}`);
-    return new Ground(server, folder, s3, major);
-  }
-
-  async startDaemon(until = 'WAL is streamed'): Promise<void> {
-    this.lines.length = 0;
-    const child = spawn(process.execPath, [MAIN], {
-      stdio: ['ignore', 'pipe', 'inherit'],
-      env: { PATH: '/usr/local/bin:/usr/bin:/bin', ...this.env },
-    });
-    this.#daemon = child;
-    let rest = '';
-    child.stdout.setEncoding('utf8').on('data', (text: string) => {
-      const parts = (rest + text).split('\n');
-      rest = parts.pop()!;
-      this.lines.push(...parts.map((line) => JSON.parse(line) as Record<string, unknown>));
-    });
-    await this.logged(until);
-  }
-
-  async logged(message: string): Promise<void> {
-    while (!this.lines.some(({ msg }) => String(msg).includes(message))) {
-      if (this.#daemon?.exitCode !== null) throw new Error('the daemon ended');
-      await sleep(20);
-    }
-  }
-
-  async endDaemon(signal: NodeJS.Signals): Promise<void> {
-    const child = this.#daemon;
-    if (!child || child.exitCode !== null || child.signalCode !== null) return;
-    const ended = once(child, 'exit');
-    child.kill(signal);
-    await ended;
-  }
-
-  async run(...args: string[]): Promise<Ended> {
-    return await backupManager(args, this.env);
-  }
-
-  async json(...args: string[]): Promise<Answer> {
-    const { stdout, stderr } = await this.run(...args, '--json');
-    if (stdout === '') throw new Error(stderr);
-    return JSON.parse(stdout) as Answer;
-  }
-
-  async sql(text: string): Promise<Record<string, unknown>[]> {
-    return await this.server.sql('postgres', text);
-  }
-
-  /** Commits the next number, and returns the source's time right after that. */
-  async mark(): Promise<string> {
-    await this.sql('INSERT INTO marks SELECT count(*) + 1 FROM marks');
-    const [row] = await this.sql(`SELECT to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS time`);
-    return String(row!['time']);
-  }
-
-  /** Waits until the instant can be recovered, by what the command says. */
-  async recoverableTo(time: string, ...args: string[]): Promise<void> {
-    for (;;) {
-      const { windows } = await this.json('list-backups', '--recoverable', ...args);
-      if (windows?.some(({ toTime }) => (toTime ?? '') >= time)) return;
-      await sleep(200);
-    }
-  }
-
-  /** The marks that a server recovered by `args` has. */
-  async marksAfter(name: string, ...args: string[]): Promise<number> {
-    const into = join(this.folder, name);
-    const done = await this.run('recover', '--into', into, ...args);
-    expect(done).toMatchObject({ status: 0 });
-    const server = await startServerOn(into, this.server.programs.directory, this.server.connection);
-    try {
-      return Number((await server.row('SELECT count(*)::int AS marks FROM marks'))['marks']);
-    } finally {
-      await server.stop();
-      await rm(into, { recursive: true });
-      await rm(`${into}.tablespaces`, { recursive: true, force: true });
-    }
-  }
-
-  /** The same by a server that the command starts, and what the command said. */
-  async recovered(name: string, ...args: string[]): Promise<{ readonly says: Answer; readonly marks: number }> {
-    const into = join(this.folder, name);
-    const says = await this.json('recover', '--start', '--into', into, ...args);
-    const { host, pid } = says.server!;
-    try {
-      const [row] = await withClient({ ...this.server.connection, host }, async (client) => {
-        return (await client.query<{ marks: number }>('SELECT count(*)::int AS marks FROM marks')).rows;
-      });
-      return { says, marks: row!.marks };
-    } finally {
-      process.kill(pid, 'SIGQUIT');
-      while (isRunning(pid)) await sleep(20);
-      await rm(into, { recursive: true });
-      await rm(`${into}.tablespaces`, { recursive: true, force: true });
-    }
-  }
-
-  async close(): Promise<void> {
-    await this.endDaemon('SIGKILL');
-    await this.server.stop();
-    await rm(this.folder, { recursive: true, force: true });
-  }
-}
-
 describe.each(MAJORS)('point-in-time recovery of PostgreSQL %i', (major) => {
-  let ground: Ground;
+  let ground: PitrGround;
   const from = s3 ? ['--target', 's3'] : [];
 
   beforeAll(async () => {
-    ground = await Ground.open(major);
+    ground = await PitrGround.open(major, s3);
     const space = await ground.server.server.makeFolder('space');
     await ground.sql(`CREATE TABLESPACE elsewhere LOCATION '${space}'`);
     await ground.sql('CREATE TABLE marks (n int PRIMARY KEY) TABLESPACE elsewhere');
@@ -217,6 +64,37 @@ describe.each(MAJORS)('point-in-time recovery of PostgreSQL %i', (major) => {
     expect(paused.says.reached).not.toHaveProperty('timeline');
   });
 
+  test('health says how far the WAL is, what the source keeps, and since when any instant can be recovered', async () => {
+    const health = await ground.health();
+    expect(health['replication']).toMatchObject({ verdict: 'ok' });
+    expect(health['wal stream']).toMatchObject({
+      verdict: 'ok',
+      says: expect.stringMatching(/B and [0-9.]+ s behind the source/),
+    });
+    expect(health['wal at source']).toMatchObject({ verdict: 'ok', says: expect.stringContaining('its pg_wal has') });
+    expect(health['wal copies local']).toMatchObject({ verdict: 'ok' });
+    if (s3) expect(health['wal copies s3']).toMatchObject({ verdict: 'ok' });
+    expect(health['base backup']).toMatchObject({ verdict: 'ok', says: expect.stringContaining('any instant from') });
+  });
+
+  test('what a receiver that stands still has not fetched is not called recoverable, and health sees it', async () => {
+    const [receiver] = await processesWith(`pg_receivewal\0-D\0${ground.folder}`);
+    process.kill(Number.parseInt(receiver!, 10), 'SIGSTOP');
+    let instant: string;
+    try {
+      instant = await ground.mark();
+      // The source is looked at, and says that its WAL has gone on.
+      await ground.streamState(({ source }) => (source?.time ?? '') > instant);
+      const { received } = await ground.streamState(({ source }, before) => (source?.time ?? '') > (before.source?.time ?? ''));
+      expect(received!.time! < instant).toBe(true);
+      const { windows } = await ground.json('list-backups', '--recoverable');
+      expect(windows![0]!.toTime! < instant).toBe(true);
+    } finally {
+      process.kill(Number.parseInt(receiver!, 10), 'SIGCONT');
+    }
+    await ground.recoverableTo(instant);
+  });
+
   test('a receiver and a daemon that are killed leave no gap', async () => {
     const receivers = await processesWith(`pg_receivewal\0-D\0${ground.folder}`);
     expect(receivers).toHaveLength(1);
@@ -232,7 +110,7 @@ describe.each(MAJORS)('point-in-time recovery of PostgreSQL %i', (major) => {
     await ground.recoverableTo(last, ...from);
     const { windows } = await ground.json('list-backups', '--recoverable');
     expect(windows?.[0]).not.toHaveProperty('gap');
-    expect(await ground.marksAfter('killed', '--to', 'latest', ...from)).toBe(8);
+    expect(await ground.marksAfter('killed', '--to', 'latest', ...from)).toBe(9);
   });
 
   test('the commands of docs/pitr.md work as they stand there', async () => {
@@ -317,7 +195,7 @@ describe.each(MAJORS)('point-in-time recovery of PostgreSQL %i', (major) => {
       const alone = await ground.run('recover', '--into', into, '--target', 'local');
       expect(alone).toMatchObject({ status: 30, stderr: expect.stringContaining(file) });
       expect(await readdir(ground.folder)).not.toContain('damaged');
-      if (s3) expect(await ground.marksAfter('mended', '--to', 'latest')).toBe(10);
+      if (s3) expect(await ground.marksAfter('mended', '--to', 'latest')).toBe(11);
     } finally {
       await writeFile(file, whole);
     }

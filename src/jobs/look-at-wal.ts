@@ -1,0 +1,68 @@
+import { listBases } from '../base/list-bases.ts';
+import type { Clock } from '../clock.ts';
+import { checkBase, type BaseLook } from '../health/base.ts';
+import type { HealthCheck } from '../health/check.ts';
+import { checkReplication } from '../health/replication.ts';
+import { checkWalStream, type StreamLimits } from '../health/wal-stream.ts';
+import type { ConnectionOptions } from '../postgres/connection.ts';
+import { replicationObstacle } from '../postgres/replication-obstacle.ts';
+import type { Storage } from '../storage/storage.ts';
+import { readWal, recoverableFrom } from '../wal/read-wal.ts';
+import { readStreamState } from '../wal/stream-state.ts';
+import { attempted } from './attempted.ts';
+
+export interface WalHealthParts {
+  readonly enabled: boolean;
+  /** Configured name of the source. */
+  readonly source: string;
+  readonly connection: ConnectionOptions;
+  readonly slot: string;
+  readonly targets: readonly Storage[];
+  /** Where the daemon receives WAL. */
+  readonly folder: string;
+  readonly limits: StreamLimits;
+  /** How old the newest physical backup may be. */
+  readonly baseLimitMs: number;
+}
+
+/** Everything that point-in-time recovery needs: whether the server allows it, how the stream stands, the physical backups. Throws only when aborted. */
+export async function lookAtWal(
+  parts: WalHealthParts,
+  { timeoutMs, clock, signal }: { readonly timeoutMs: number; readonly clock: Clock; readonly signal: AbortSignal },
+): Promise<HealthCheck[]> {
+  const { enabled, connection, slot, folder, limits, baseLimitMs } = parts;
+  const obstacle = await attempted(
+    async (own) => await replicationObstacle(connection, slot, { tries: enabled, signal: own }),
+    timeoutMs,
+    signal,
+  );
+  if (!enabled) return [checkReplication(obstacle, { enabled, arrives: false })];
+  const state = await attempted(async () => await readStreamState(folder), timeoutMs, signal);
+  const now = clock.now();
+  const stream = checkWalStream(state, limits, now);
+  const arrives = stream[0]!.verdict !== 'fail' && state !== undefined;
+  const bases = await attempted(async (own) => await lookAtBases(parts, own), timeoutMs, signal);
+  return [checkReplication(obstacle, { enabled, arrives }), ...stream, checkBase(bases, baseLimitMs, now)];
+}
+
+/** From the newest physical backup on what can be recovered, and since when any instant can. */
+export async function lookAtBases(
+  { source, targets, folder }: Pick<WalHealthParts, 'source' | 'targets' | 'folder'>,
+  signal: AbortSignal,
+): Promise<BaseLook> {
+  const { bases } = await listBases(targets, source, signal);
+  const whole = bases.filter(({ copies }) => copies.some(({ state }) => state === 'whole'));
+  const segmentBytes = whole[0]?.manifest.segmentBytes;
+  if (segmentBytes === undefined) return {};
+  const wal = await readWal({ targets, incoming: folder }, source, segmentBytes, signal);
+  const { windows } = await recoverableFrom(
+    whole.map(({ manifest }) => manifest),
+    wal,
+    { signal },
+  );
+  const [newest] = windows;
+  if (!newest) return {};
+  // Windows that reach as far as the newest one have no gap between them.
+  const since = windows.filter(({ toLsn }) => toLsn === newest.toLsn).at(-1);
+  return { window: newest, ...(since && { since: since.fromTime }) };
+}

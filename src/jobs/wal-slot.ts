@@ -1,0 +1,75 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { statfs } from 'node:fs/promises';
+import { BackupError } from '../errors.ts';
+import type { Log } from '../log.ts';
+import { withClient, type ConnectionOptions } from '../postgres/connection.ts';
+import { createSlot, dropSlot, identifyWalSource, readSlot, type WalSource } from '../postgres/replication.ts';
+import { bytesText } from '../quantities.ts';
+import { anotherServer } from './claim-archive.ts';
+
+export interface SlotParts {
+  readonly connection: ConnectionOptions;
+  readonly slot: string;
+}
+
+/** What the receiver needs at once: the segment that it writes and the next one. */
+const SEGMENTS_OF_ROOM = 2;
+/** How often it is tried to drop a slot that its connection still holds. */
+const DROP_ATTEMPTS = 20;
+const DROP_PAUSE_MS = 250;
+
+/** The slot is made when it is missing; that WAL was lost with it is told, and shows as a gap until the next physical backup. */
+export async function prepareSlot(
+  { connection, slot }: SlotParts,
+  { origin, folder }: { readonly origin: WalSource; readonly folder: string },
+  log: Log,
+  signal: AbortSignal,
+): Promise<void> {
+  // A slot that nobody fetches from only fills the source's disk.
+  const { bavail, bsize } = await statfs(folder);
+  const room = SEGMENTS_OF_ROOM * origin.segmentBytes;
+  if (bavail * bsize < room) {
+    throw new BackupError('STORAGE_FULL', `there is no room for WAL in ${folder}: it needs ${bytesText(room)} at least`, {
+      hint: 'Make room. Meanwhile the source keeps its WAL: see what it says of its own disk in `backup-manager health`.',
+      retryable: true,
+    });
+  }
+  const now = await identifyWalSource(connection, signal);
+  if (now.systemIdentifier !== origin.systemIdentifier) throw anotherServer(origin.systemIdentifier, now.systemIdentifier);
+  await withClient(
+    connection,
+    async (client) => {
+      const state = await readSlot(client, slot);
+      if (state && state.walStatus !== 'lost') return;
+      if (state) {
+        log.error(
+          { slot },
+          'the server has given up WAL that was not fetched yet: there is a gap until the next physical backup',
+        );
+        await dropSlot(client, slot);
+      }
+      await createSlot(client, slot);
+      log.info({ slot }, 'the replication slot was made; from here on the source keeps its WAL until it is fetched');
+    },
+    { signal },
+  );
+}
+
+/** Gives up what was not fetched, so that the source can remove it. The connection that uses the slot is ended on the server. */
+export async function giveUpSlot({ connection, slot }: SlotParts, signal: AbortSignal): Promise<void> {
+  await withClient(
+    connection,
+    async (client) => {
+      for (let attempt = 1; ; attempt += 1) {
+        try {
+          await dropSlot(client, slot);
+          return;
+        } catch (error) {
+          if (attempt === DROP_ATTEMPTS) throw error;
+          await sleep(DROP_PAUSE_MS, undefined, { signal });
+        }
+      }
+    },
+    { signal },
+  );
+}

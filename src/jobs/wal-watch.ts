@@ -1,0 +1,189 @@
+import { mkdir } from 'node:fs/promises';
+import { BackupError, toBackupError } from '../errors.ts';
+import { checkWalStream, type StreamLimits } from '../health/wal-stream.ts';
+import { bytesText } from '../quantities.ts';
+import { errorReport } from '../report/backup-report.ts';
+import type { Storage } from '../storage/storage.ts';
+import { writeLastMoment, writeStreamState, type SourceView, type StreamState } from '../wal/stream-state.ts';
+import type { WalArchive } from '../wal/wal-archive.ts';
+import { giveUpSlot } from './wal-slot.ts';
+import type { SourceSample } from './wal-source.ts';
+import type { WalStreamContext, WalStreamParts } from './wal-stream.ts';
+
+export interface WatchLimits extends StreamLimits {
+  /** How much WAL may wait here for targets; beyond that none is received. Absent: as much as the disk takes. */
+  readonly spoolBytes?: number;
+  /** How much WAL the source may keep for us; beyond that the slot is dropped. Absent: never. */
+  readonly dropSlotBytes?: number;
+}
+
+type WatchedParts = Pick<WalStreamParts, 'connection' | 'slot' | 'limits' | 'tell'>;
+
+/** Of the limit: WAL is received again when so little waits. */
+const RESUME = 0.5;
+
+/** Watches a stream: notes how far it is, for other processes as well, holds it where it must not go on, and tells of what is not well. */
+export class StreamWatch {
+  readonly #parts: WatchedParts;
+  readonly #folder: string;
+  readonly #context: WalStreamContext;
+  readonly #refusals = new Map<string, string>();
+  #archive: WalArchive | undefined;
+  #source: SourceView | undefined;
+  #problem: BackupError | undefined;
+  #held: BackupError | undefined;
+  #hold = new AbortController();
+  /** What was told last. */
+  #told = '';
+
+  constructor(parts: WatchedParts, folder: string, context: WalStreamContext) {
+    this.#parts = parts;
+    this.#folder = folder;
+    this.#context = context;
+  }
+
+  async starting(): Promise<void> {
+    await mkdir(this.#folder, { recursive: true, mode: 0o700 }).catch(() => undefined);
+    await this.#write('starting');
+  }
+
+  async failing(problem: BackupError): Promise<void> {
+    this.#problem = problem;
+    await this.#tell(await this.#write('failing'));
+  }
+
+  async stopped(): Promise<void> {
+    await this.#write('stopped');
+  }
+
+  follow(archive: WalArchive): void {
+    this.#archive = archive;
+    this.#problem = undefined;
+  }
+
+  /** Throws while no WAL is to be received. */
+  mayReceive(): void {
+    if (this.#held) throw this.#held;
+  }
+
+  /** Aborts when what is being received has to end. */
+  get holds(): AbortSignal {
+    return this.#hold.signal;
+  }
+
+  brokeOff(problem: BackupError): void {
+    this.#problem = problem;
+  }
+
+  took({ name }: Storage): void {
+    this.#refusals.delete(name);
+  }
+
+  refused({ name }: Storage, problem: BackupError): void {
+    this.#refusals.set(name, problem.message);
+  }
+
+  /** To be told of each look at the source, or why it gave none. */
+  async look(sample: SourceSample | BackupError, signal: AbortSignal): Promise<void> {
+    if (sample instanceof BackupError) this.#problem = sample;
+    else {
+      this.#source = sample.view;
+      await this.#note(sample);
+      await this.#lastResort(sample.view, signal);
+    }
+    await this.#holdIfFull();
+    const phase = this.#held ? 'held' : this.#problem ? 'failing' : 'streaming';
+    await this.#tell(await this.#write(phase));
+  }
+
+  async #note({ moment, flushedLsn }: SourceSample): Promise<void> {
+    const moments = this.#archive?.moments;
+    if (!moments) return;
+    moments.offer(moment);
+    const newest = flushedLsn === undefined ? undefined : moments.confirm(flushedLsn);
+    if (!newest) return;
+    this.#problem = undefined;
+    await this.#try(async () => await writeLastMoment(this.#folder, newest));
+  }
+
+  /** No room for more: the source keeps what comes, until targets have taken what waits. */
+  async #holdIfFull(): Promise<void> {
+    const { spoolBytes } = this.#parts.limits;
+    if (spoolBytes === undefined || !this.#archive) return;
+    const waiting = await this.#archive.bytes();
+    if (this.#held) {
+      if (waiting > spoolBytes * RESUME) return;
+      this.#held = undefined;
+      this.#hold = new AbortController();
+      this.#context.log.info({ waiting: bytesText(waiting) }, 'there is room again: WAL is received');
+    } else if (waiting > spoolBytes) {
+      this.#held = new BackupError(
+        'STORAGE_FULL',
+        `${bytesText(waiting)} of WAL wait here for targets, and at most ${bytesText(spoolBytes)} may (PITR_SPOOL_MIB)`,
+        { hint: 'Make the target usable that `wal copies` names. Until then the source keeps its WAL.', retryable: true },
+      );
+      this.#hold.abort(this.#held);
+    }
+  }
+
+  /** Only where it is configured so: the source's life before our archive. */
+  async #lastResort({ slot, keptBytes }: SourceView, signal: AbortSignal): Promise<void> {
+    const { dropSlotBytes } = this.#parts.limits;
+    if (dropSlotBytes === undefined || slot === 'none' || slot === 'lost' || keptBytes <= dropSlotBytes) return;
+    const lost = new BackupError(
+      'STORAGE_FULL',
+      `the source kept ${bytesText(keptBytes)} of WAL for us, more than it may (PITR_DROP_SLOT_MIB): its slot was dropped, and there is a gap`,
+      { hint: 'Mend what kept WAL from being fetched, then make a physical backup: what follows it is recoverable.' },
+    );
+    this.#hold.abort(lost);
+    try {
+      await giveUpSlot(this.#parts, signal);
+      this.#problem = lost;
+      this.#context.log.error({ ...errorReport(lost) }, 'the slot was dropped');
+    } catch (error) {
+      signal.throwIfAborted();
+      this.#context.log.error({ ...errorReport(toBackupError(error)) }, 'the slot was to be dropped, and could not be');
+    }
+    if (!this.#held) this.#hold = new AbortController();
+  }
+
+  async #write(phase: StreamState['phase']): Promise<StreamState> {
+    const problem = this.#held ?? this.#problem;
+    const received = this.#archive?.moments.newest;
+    const views = (await this.#archive?.view().catch(() => undefined)) ?? [];
+    const state: StreamState = {
+      ...{ writtenAt: this.#context.clock.now().toISOString(), phase },
+      ...(problem && { problem: { message: problem.message, ...(problem.hint !== undefined && { hint: problem.hint }) } }),
+      ...(this.#source && { source: this.#source }),
+      ...(received && { received }),
+      targets: views.map((view) => {
+        const refusal = this.#refusals.get(view.target);
+        return refusal === undefined ? view : { ...view, problem: refusal };
+      }),
+    };
+    await this.#try(async () => await writeStreamState(this.#folder, state));
+    return state;
+  }
+
+  /** A full disk must not end the stream: what empties it is part of it. Whoever reads these files sees that they are old. */
+  async #try(write: () => Promise<void>): Promise<void> {
+    await write().catch((error: unknown) => {
+      this.#context.log.debug({ ...errorReport(toBackupError(error)) }, 'how the stream stands could not be noted');
+    });
+  }
+
+  /** At once, not at the next health check; only what has changed. */
+  async #tell(state: StreamState): Promise<void> {
+    const { tell, limits } = this.#parts;
+    const checks = checkWalStream(state, limits, this.#context.clock.now());
+    const told = checks.map(({ check, object, verdict }) => `${check} ${object ?? ''} ${verdict}`).join();
+    if (told === this.#told) return;
+    this.#told = told;
+    const bad = checks
+      .filter(({ verdict }) => verdict !== 'ok')
+      .map(({ check, object, says }) => `${check} ${object ?? ''}: ${says}`);
+    if (bad.length > 0) this.#context.log.warn({ checks: bad }, 'not all is well with the stream of WAL');
+    else this.#context.log.info('the stream of WAL is well');
+    await tell?.(checks, this.#context);
+  }
+}

@@ -1,0 +1,81 @@
+import type pg from 'pg';
+
+/** How a server stands that keeps WAL for us. */
+export interface WalView {
+  /** Where its WAL ends; of a standby, what it has replayed. */
+  readonly lsn: string;
+  readonly standby: boolean;
+  /** Up to where we have said that all is durable; absent without a slot, and when the server has given our WAL up. */
+  readonly flushedLsn?: string;
+  /** WAL that it keeps for us. */
+  readonly keptBytes: number;
+  /** `reserved`, `extended`, `unreserved`, `lost`, or `none`: there is no slot. */
+  readonly slot: string;
+  /** What may still be written until it gives WAL up that we have not fetched; absent when nothing makes it do that. */
+  readonly safeBytes?: number;
+  /** `max_slot_wal_keep_size`; absent when there is no such limit. */
+  readonly limitBytes?: number;
+  /** All of its `pg_wal`; absent when the role may not see it. */
+  readonly walBytes?: number;
+}
+
+interface Row {
+  readonly lsn: string;
+  readonly standby: boolean;
+  readonly flushed: string | null;
+  readonly kept: string | null;
+  readonly status: string | null;
+  readonly safe: string | null;
+  readonly limit: string | null;
+  readonly may: boolean;
+}
+
+/** Any role may see this, but for the size of `pg_wal`, which is for members of `pg_monitor`. */
+const VIEW = `
+SELECT place.lsn::text AS lsn, place.standby, s.restart_lsn::text AS flushed,
+       greatest(place.lsn - s.restart_lsn, 0)::text AS kept,
+       coalesce(pg_catalog.to_jsonb(s) ->> 'wal_status', CASE WHEN s.slot_name IS NOT NULL THEN 'reserved' END) AS status,
+       pg_catalog.to_jsonb(s) ->> 'safe_wal_size' AS safe,
+       (SELECT (setting::bigint * 1048576)::text FROM pg_catalog.pg_settings
+         WHERE name = 'max_slot_wal_keep_size' AND setting::bigint >= 0) AS limit,
+       pg_catalog.has_function_privilege('pg_catalog.pg_ls_waldir()', 'EXECUTE') AS may
+  FROM (SELECT pg_catalog.pg_is_in_recovery() AS standby,
+               CASE WHEN pg_catalog.pg_is_in_recovery() THEN pg_catalog.pg_last_wal_replay_lsn()
+                    ELSE pg_catalog.pg_current_wal_lsn() END AS lsn) place
+  LEFT JOIN pg_catalog.pg_replication_slots s ON s.slot_name = $1 AND s.slot_type = 'physical'`;
+
+export async function viewWal(client: Pick<pg.Client, 'query'>, slot: string): Promise<WalView> {
+  const { rows } = await client.query<Row>(VIEW, [slot]);
+  const { lsn, standby, flushed, kept, status, safe, limit, may } = rows[0]!;
+  // A query of its own: its mere presence in another one fails for a role that may not call the function.
+  const size = may
+    ? await client.query<{ bytes: string }>('SELECT coalesce(sum(size), 0)::text AS bytes FROM pg_catalog.pg_ls_waldir()')
+    : undefined;
+  return {
+    ...{ lsn, standby, keptBytes: Number(kept ?? 0), slot: status ?? 'none' },
+    ...(flushed !== null && { flushedLsn: flushed }),
+    ...(safe !== null && { safeBytes: Number(safe) }),
+    ...(limit !== null && { limitBytes: Number(limit) }),
+    ...(size && { walBytes: Number(size.rows[0]!.bytes) }),
+  };
+}
+
+/** Waits until all WAL before `lsn` is durable here, or `ms` have passed; says up to where it is. */
+export async function awaitFlush(
+  client: Pick<pg.Client, 'query'>,
+  slot: string,
+  lsn: string,
+  { ms, signal, sleep }: { readonly ms: number; readonly signal: AbortSignal; readonly sleep: (ms: number) => Promise<void> },
+): Promise<string | undefined> {
+  for (let waited = 0; ; waited += POLL_MS) {
+    const { rows } = await client.query<{ flushed: string | null; done: boolean | null }>(
+      `SELECT restart_lsn::text AS flushed, restart_lsn >= $2::pg_lsn AS done
+         FROM pg_catalog.pg_replication_slots WHERE slot_name = $1 AND active`,
+      [slot, lsn],
+    );
+    if (rows[0]?.done === true || waited >= ms || signal.aborted) return rows[0]?.flushed ?? undefined;
+    await sleep(POLL_MS);
+  }
+}
+
+const POLL_MS = 50;

@@ -1,0 +1,68 @@
+import { readFile, rename, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { WalMoment } from '../catalog/wal-meta.ts';
+import type { WalView } from '../postgres/wal-view.ts';
+
+/** What the daemon says of its stream, in the folder where WAL is received: for `health` and `status`, which may be other processes. */
+export interface StreamState {
+  /** By our clock. */
+  readonly writtenAt: string;
+  /** `starting`: not yet at work. `failing`: it cannot be; it is tried again. `held`: no WAL is received, since there is no room. */
+  readonly phase: 'starting' | 'streaming' | 'held' | 'failing' | 'stopped';
+  /** Why it is not at work. */
+  readonly problem?: { readonly message: string; readonly hint?: string };
+  /** The last look at the source. */
+  readonly source?: SourceView;
+  /** What is durable here. */
+  readonly received?: Reached;
+  readonly targets: readonly TargetView[];
+}
+
+export interface SourceView extends WalView {
+  /** When it was looked at, by its clock. */
+  readonly time: string;
+}
+
+/** Up to where everything is there. */
+export interface Reached {
+  readonly lsn: string;
+  /** Everything that was committed before it is there; absent when that is not known. */
+  readonly time?: string;
+}
+
+export interface TargetView {
+  readonly target: string;
+  readonly waitingFiles: number;
+  readonly waitingBytes: number;
+  readonly reached?: Reached;
+  /** Its last failure, unless it has taken something since. */
+  readonly problem?: string;
+}
+
+/** In the receiver's folder. */
+const STREAM_STATE = 'stream-state.json';
+/** In the receiver's folder: the last moment that was noted. */
+export const LAST_MOMENT = 'last-moment.json';
+
+export async function writeStreamState(folder: string, state: StreamState): Promise<void> {
+  await replaceFile(join(folder, STREAM_STATE), state);
+}
+
+export async function writeLastMoment(folder: string, moment: WalMoment): Promise<void> {
+  await replaceFile(join(folder, LAST_MOMENT), moment);
+}
+
+/** `undefined`: nothing has streamed into this folder yet. */
+export async function readStreamState(folder: string): Promise<StreamState | undefined> {
+  try {
+    return JSON.parse(await readFile(join(folder, STREAM_STATE), 'utf8')) as StreamState;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+async function replaceFile(path: string, value: object): Promise<void> {
+  await writeFile(`${path}.new`, JSON.stringify(value), { mode: 0o600 });
+  await rename(`${path}.new`, path);
+}

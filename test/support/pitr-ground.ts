@@ -1,0 +1,182 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { chmod, mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import type { HealthCheck } from '../../src/health/check.ts';
+import { readStreamState, type StreamState } from '../../src/wal/stream-state.ts';
+import { withClient } from '../../src/postgres/connection.ts';
+import { backupManager, sourceSettings, type Ended } from './command.ts';
+import { startTestServer, type TestServer } from './dump-to-file.ts';
+import { isRunning } from './is-running.ts';
+import type { S3Server } from './s3-server.ts';
+import { startServerOn } from './server-on.ts';
+
+const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
+
+/** What the commands print, as far as it is looked at. */
+export interface Answer {
+  readonly label?: string;
+  readonly wal?: readonly string[];
+  readonly windows?: readonly { readonly base: string; readonly toTime?: string; readonly gap?: string }[];
+  readonly unusable?: readonly unknown[];
+  readonly state?: string;
+  readonly asked?: string;
+  readonly reached?: { readonly lsn: string; readonly lastTransaction?: string; readonly timeline?: number };
+  readonly server?: { readonly host: string; readonly pid: number };
+}
+
+/** A server with point-in-time recovery, the daemon and the commands. */
+export class PitrGround {
+  readonly server: TestServer;
+  readonly folder: string;
+  readonly env: Record<string, string>;
+  readonly lines: Record<string, unknown>[] = [];
+  #daemon: ChildProcess | undefined;
+
+  private constructor(server: TestServer, folder: string, bucket: S3Server | undefined, major: number) {
+    this.server = server;
+    this.folder = folder;
+    this.env = {
+      ...sourceSettings(server.connection),
+      ...{ BACKUP_DIR: join(folder, 'backups'), BACKUP_PROGRAM_DIRECTORIES: server.programs.directory },
+      ...{ PITR_ENABLED: 'true', PITR_INTERVAL: '1', BACKUP_WORK_DIR: folder, BACKUP_CODEC: major === 15 ? 'gzip' : 'zstd' },
+      ...(bucket && {
+        ...{ BACKUP_S3_BUCKET: `pitr-${major}`, BACKUP_S3_ENDPOINT: bucket.endpoint, AWS_REGION: bucket.region },
+        ...{ AWS_ACCESS_KEY_ID: bucket.credentials.accessKeyId, AWS_SECRET_ACCESS_KEY: bucket.credentials.secretAccessKey },
+      }),
+    };
+  }
+
+  static async open(major: number, s3?: S3Server, more: Readonly<Record<string, string>> = {}): Promise<PitrGround> {
+    const settings = { wal_level: 'replica', max_wal_senders: '6', fsync: 'on', ...more };
+    const server = await startTestServer(major, { settings });
+    const folder = await mkdtemp(join(tmpdir(), 'pitr-'));
+    // The account that servers run as enters it.
+    await chmod(folder, 0o755);
+    await mkdir(join(folder, 'backups'));
+    await s3?.createBucket(`pitr-${major}`);
+    return new PitrGround(server, folder, s3, major);
+  }
+
+  async startDaemon(until = 'WAL is streamed'): Promise<void> {
+    this.lines.length = 0;
+    const child = spawn(process.execPath, [MAIN], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+      env: { PATH: '/usr/local/bin:/usr/bin:/bin', ...this.env },
+    });
+    this.#daemon = child;
+    let rest = '';
+    child.stdout.setEncoding('utf8').on('data', (text: string) => {
+      const parts = (rest + text).split('\n');
+      rest = parts.pop()!;
+      this.lines.push(...parts.map((line) => JSON.parse(line) as Record<string, unknown>));
+    });
+    await this.logged(until);
+  }
+
+  async logged(message: string): Promise<void> {
+    while (!this.lines.some(({ msg }) => String(msg).includes(message))) {
+      if (this.#daemon?.exitCode !== null) throw new Error('the daemon ended');
+      await sleep(20);
+    }
+  }
+
+  async endDaemon(signal: NodeJS.Signals): Promise<void> {
+    const child = this.#daemon;
+    if (!child || child.exitCode !== null || child.signalCode !== null) return;
+    const ended = once(child, 'exit');
+    child.kill(signal);
+    await ended;
+  }
+
+  async run(...args: string[]): Promise<Ended> {
+    return await backupManager(args, this.env);
+  }
+
+  async json(...args: string[]): Promise<Answer> {
+    const { stdout, stderr } = await this.run(...args, '--json');
+    if (stdout === '') throw new Error(stderr);
+    return JSON.parse(stdout) as Answer;
+  }
+
+  /** What `health` says, by the names of the checks. */
+  async health(): Promise<Record<string, HealthCheck>> {
+    const { stdout, stderr } = await this.run('health', '--json');
+    if (stdout === '') throw new Error(stderr);
+    const [{ checks }] = (JSON.parse(stdout) as { sources: [{ checks: HealthCheck[] }] }).sources;
+    return Object.fromEntries(checks.map((check) => [[check.check, check.object].filter(Boolean).join(' '), check]));
+  }
+
+  /** Waits until the daemon says so of its stream. */
+  async streamState(isSo: (state: StreamState, first: StreamState) => boolean): Promise<StreamState> {
+    const folder = join(this.folder, 'backups/wal/postgres/incoming');
+    const first = await readStreamState(folder);
+    for (;;) {
+      const state = await readStreamState(folder);
+      if (state && isSo(state, first ?? state)) return state;
+      await sleep(50);
+    }
+  }
+
+  async sql(text: string): Promise<Record<string, unknown>[]> {
+    return await this.server.sql('postgres', text);
+  }
+
+  /** Commits the next number, and returns the source's time right after that. */
+  async mark(): Promise<string> {
+    await this.sql('INSERT INTO marks SELECT count(*) + 1 FROM marks');
+    const [row] = await this.sql(`SELECT to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS time`);
+    return String(row!['time']);
+  }
+
+  /** Waits until the instant can be recovered, by what the command says. */
+  async recoverableTo(time: string, ...args: string[]): Promise<void> {
+    for (;;) {
+      const { windows } = await this.json('list-backups', '--recoverable', ...args);
+      if (windows?.some(({ toTime }) => (toTime ?? '') >= time)) return;
+      await sleep(200);
+    }
+  }
+
+  /** The marks that a server recovered by `args` has. */
+  async marksAfter(name: string, ...args: string[]): Promise<number> {
+    const into = join(this.folder, name);
+    const done = await this.run('recover', '--into', into, ...args);
+    if (done.status !== 0) throw new Error(done.stderr);
+    const server = await startServerOn(into, this.server.programs.directory, this.server.connection);
+    try {
+      return Number((await server.row('SELECT count(*)::int AS marks FROM marks'))['marks']);
+    } finally {
+      await server.stop();
+      await rm(into, { recursive: true });
+      await rm(`${into}.tablespaces`, { recursive: true, force: true });
+    }
+  }
+
+  /** The same by a server that the command starts, and what the command said. */
+  async recovered(name: string, ...args: string[]): Promise<{ readonly says: Answer; readonly marks: number }> {
+    const into = join(this.folder, name);
+    const says = await this.json('recover', '--start', '--into', into, ...args);
+    const { host, pid } = says.server!;
+    try {
+      const [row] = await withClient({ ...this.server.connection, host }, async (client) => {
+        return (await client.query<{ marks: number }>('SELECT count(*)::int AS marks FROM marks')).rows;
+      });
+      return { says, marks: row!.marks };
+    } finally {
+      process.kill(pid, 'SIGQUIT');
+      while (isRunning(pid)) await sleep(20);
+      await rm(into, { recursive: true });
+      await rm(`${into}.tablespaces`, { recursive: true, force: true });
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.endDaemon('SIGKILL');
+    await this.server.stop();
+    await rm(this.folder, { recursive: true, force: true });
+  }
+}
