@@ -60,11 +60,19 @@ export async function readVersions(
 /** The commit that is checked out; with a mark when files differ from it. */
 export async function readCommit(): Promise<string> {
   try {
-    const { stdout } = await promisify(execFile)('git', ['describe', '--always', '--dirty', '--abbrev=10'], { cwd: REPOSITORY });
-    return stdout.trim();
+    const commit = await git('describe', '--always', '--abbrev=10');
+    return (await git('status', '--porcelain', '--', '.', ...WRITTEN)) === '' ? commit : `${commit}-dirty`;
   } catch {
     return 'unknown';
   }
+}
+
+/** What a run itself writes: the next piece of it is still of the same commit. */
+const WRITTEN = [':!docs/benchmarks', ':!README.md'];
+
+async function git(...args: string[]): Promise<string> {
+  const { stdout } = await promisify(execFile)('git', args, { cwd: REPOSITORY });
+  return stdout.trim();
 }
 
 /** A file as the last commit has it, or undefined if it has none or there is no git. */

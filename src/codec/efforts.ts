@@ -41,7 +41,7 @@ export const ZSTD_CHOICES = {
     { effort: { level: 5, parameters: { [MIN_MATCH]: 6, [SEARCHES]: 5, [WINDOW]: 23, [TABLE]: 20 } }, time: 10 },
   ] as readonly Choice[],
   sampleBytes: 2 * 1024 * 1024,
-  worth: 400,
+  worth: 600,
 };
 
 /** For members of many tables, and for the definitions: so little that a trial would be most of the work. */

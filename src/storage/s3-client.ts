@@ -1,4 +1,5 @@
 import { S3Client } from '@aws-sdk/client-s3';
+import type { S3Place } from './s3-place.ts';
 
 export interface S3StorageOptions {
   readonly name: string;
@@ -22,9 +23,7 @@ export interface S3StorageOptions {
 export interface S3Target {
   readonly client: S3Client;
   readonly bucket: string;
-  /** The name in the bucket: prefix and key. Throws `USAGE` for what is no key. */
-  objectName(key: string): string;
-  location(key: string): string;
+  readonly at: S3Place;
 }
 
 const CONNECT_TIMEOUT_MS = 10_000;

@@ -13,7 +13,7 @@ export async function* readObject(
   range?: ByteRange,
   signal?: AbortSignal,
 ): AsyncGenerator<Uint8Array, void, undefined> {
-  const location = target.location(key);
+  const location = target.at.location(key);
   const answer = await request(target, key, range, signal);
   if (!answer) return;
   const expected = answer.ContentLength;
@@ -50,14 +50,14 @@ export async function* readObject(
 export async function headObject(target: S3Target, key: string, signal?: AbortSignal): Promise<ObjectInfo | undefined> {
   signal?.throwIfAborted();
   const options = signal ? { abortSignal: signal } : {};
-  const name = target.objectName(key);
+  const name = target.at.objectName(key);
   try {
     const found = await target.client.send(new HeadObjectCommand({ Bucket: target.bucket, Key: name }), options);
     if (found.ContentLength === undefined || !found.LastModified) throw new Error('the answer lacks size or time');
     return { key, size: found.ContentLength, modified: found.LastModified };
   } catch (error) {
     signal?.throwIfAborted();
-    if (statusOf(error) !== 404) throw s3Error(error, 'look at', target.location(key));
+    if (statusOf(error) !== 404) throw s3Error(error, 'look at', target.at.location(key));
   }
   // An answer to HEAD has no body, so a missing bucket looks like a missing object.
   try {
@@ -66,7 +66,7 @@ export async function headObject(target: S3Target, key: string, signal?: AbortSi
   } catch (error) {
     signal?.throwIfAborted();
     const cause = statusOf(error) === 404 ? Object.assign(error as object, { name: 'NoSuchBucket' }) : error;
-    throw s3Error(cause, 'look at', target.location(key));
+    throw s3Error(cause, 'look at', target.at.location(key));
   }
 }
 
@@ -77,7 +77,7 @@ export async function headObject(target: S3Target, key: string, signal?: AbortSi
 export async function objectProtection(target: S3Target, key: string, signal?: AbortSignal): Promise<Protection | undefined> {
   signal?.throwIfAborted();
   try {
-    const command = new HeadObjectCommand({ Bucket: target.bucket, Key: target.objectName(key) });
+    const command = new HeadObjectCommand({ Bucket: target.bucket, Key: target.at.objectName(key) });
     const found = await target.client.send(command, signal ? { abortSignal: signal } : {});
     return {
       ...(found.ObjectLockRetainUntilDate && { lockedUntil: found.ObjectLockRetainUntilDate }),
@@ -88,7 +88,7 @@ export async function objectProtection(target: S3Target, key: string, signal?: A
   } catch (error) {
     signal?.throwIfAborted();
     if (statusOf(error) === 404) return undefined;
-    throw s3Error(error, 'look at', target.location(key));
+    throw s3Error(error, 'look at', target.at.location(key));
   }
 }
 
@@ -100,11 +100,11 @@ async function request(
   signal: AbortSignal | undefined,
 ): Promise<GetObjectCommandOutput | undefined> {
   signal?.throwIfAborted();
-  const location = target.location(key);
+  const location = target.at.location(key);
   if (range?.length === 0) return nothing(target, key, range.offset, signal);
   try {
     const answer = await target.client.send(
-      new GetObjectCommand({ Bucket: target.bucket, Key: target.objectName(key), ...headerOf(range) }),
+      new GetObjectCommand({ Bucket: target.bucket, Key: target.at.objectName(key), ...headerOf(range) }),
       signal ? { abortSignal: signal } : {},
     );
     if (headerOf(range).Range !== undefined && answer.ContentRange === undefined) {
@@ -127,8 +127,8 @@ async function request(
 
 async function nothing(target: S3Target, key: string, offset: number, signal: AbortSignal | undefined): Promise<undefined> {
   const found = await headObject(target, key, signal);
-  if (!found) throw s3Error({ name: 'NoSuchKey' }, 'read', target.location(key));
-  if (found.size < offset) throw tooShort(target.location(key), found.size, offset);
+  if (!found) throw s3Error({ name: 'NoSuchKey' }, 'read', target.at.location(key));
+  if (found.size < offset) throw tooShort(target.at.location(key), found.size, offset);
   return undefined;
 }
 

@@ -36,7 +36,7 @@ export async function putObject(
     signal,
     completing: false,
   };
-  const location = target.location(key);
+  const location = target.at.location(key);
   try {
     await (partSize > LARGEST_BUFFERED_PART ? uploadStreamed(upload) : uploadBuffered(upload));
   } catch (error) {
@@ -66,7 +66,7 @@ async function isThereAfterAll(upload: S3Upload, error: unknown): Promise<boolea
   const timeout = AbortSignal.timeout(CLEAN_UP_MS);
   try {
     if (uploadId !== undefined) {
-      await retry(CLEAN_UP_RETRIES, () => abortUpload(target, target.objectName(key), uploadId, timeout), timeout);
+      await retry(CLEAN_UP_RETRIES, () => abortUpload(target, target.at.objectName(key), uploadId, timeout), timeout);
     }
     if (!upload.completing) return false;
     const unclear = upload.signal.aborted || hasName(error, 'NoSuchUpload') || s3Error(error, '', '').retryable;
@@ -97,7 +97,7 @@ async function check(upload: S3Upload, sha256: string): Promise<PutResult['check
 }
 
 function damaged(upload: S3Upload, what: string): BackupError {
-  return new BackupError('STORAGE_CORRUPT', `${upload.target.location(upload.key)} ${what}`, {
+  return new BackupError('STORAGE_CORRUPT', `${upload.target.at.location(upload.key)} ${what}`, {
     hint: 'The copy was removed. If this happens again, the S3 server or the way to it damages data.',
     retryable: true,
   });
@@ -105,7 +105,7 @@ function damaged(upload: S3Upload, what: string): BackupError {
 
 async function headObject({ target, key }: S3Upload, signal: AbortSignal): Promise<HeadObjectCommandOutput | undefined> {
   try {
-    const command = new HeadObjectCommand({ Bucket: target.bucket, Key: target.objectName(key), ChecksumMode: 'ENABLED' });
+    const command = new HeadObjectCommand({ Bucket: target.bucket, Key: target.at.objectName(key), ChecksumMode: 'ENABLED' });
     return await target.client.send(command, { abortSignal: signal });
   } catch (error) {
     if (hasName(error, 'NotFound', 'NoSuchKey')) return undefined;
@@ -122,7 +122,7 @@ async function removeOwn(upload: S3Upload): Promise<void> {
   const { target, key } = upload;
   const timeout = AbortSignal.timeout(CLEAN_UP_MS);
   if (!isOwn(upload, await headObject(upload, timeout))) return;
-  await target.client.send(new DeleteObjectCommand({ Bucket: target.bucket, Key: target.objectName(key) }), {
+  await target.client.send(new DeleteObjectCommand({ Bucket: target.bucket, Key: target.at.objectName(key) }), {
     abortSignal: timeout,
   });
 }

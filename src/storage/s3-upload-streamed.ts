@@ -69,7 +69,7 @@ function newPart(number: number, start: number): Part {
 async function send(upload: S3Upload, part: Part): Promise<CompletedPart> {
   const { target, key, signal } = upload;
   const checksum = upload.digest.endPart();
-  const location = target.location(key);
+  const location = target.at.location(key);
   // The SDK sends a stream once only; its bytes are at hand, so it can be done again here.
   return retry(
     DEFAULT_RETRIES,
@@ -79,7 +79,7 @@ async function send(upload: S3Upload, part: Part): Promise<CompletedPart> {
         const answer = await target.client.send(
           new UploadPartCommand({
             Bucket: target.bucket,
-            Key: target.objectName(key),
+            Key: target.at.objectName(key),
             UploadId: upload.uploadId,
             PartNumber: part.number,
             Body: body,

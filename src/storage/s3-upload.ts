@@ -31,7 +31,7 @@ export const CLEAN_UP_MS = 3000;
 export function createParameters(upload: S3Upload) {
   return {
     Bucket: upload.target.bucket,
-    Key: upload.target.objectName(upload.key),
+    Key: upload.target.at.objectName(upload.key),
     ChecksumAlgorithm: 'CRC32' as const,
     Metadata: { [PUT_ID]: upload.putId },
   };
