@@ -25,6 +25,7 @@ for (const stream of [process.stdout, process.stderr]) {
 const options = { env: processEnvironment(), configDirectory: fileURLToPath(new URL('../config', import.meta.url)) };
 const args = process.argv.slice(2);
 if (args[0] === 'healthcheck' && args.slice(1).every((each) => each === '--live' || each === '--json')) await quickCheck();
+else if ((args[0] === 'wal-push' || args[0] === 'wal-fetch') && !args.includes('--help')) await quickWal(args[0]);
 else await runProgram();
 
 /** A container asks every half minute: without loading what the other commands need. */
@@ -32,6 +33,13 @@ async function quickCheck(): Promise<void> {
   const { healthcheck } = await import('./cli/healthcheck.ts');
   const print = (text: string) => void process.stdout.write(`${text}\n`);
   process.exitCode = await healthcheck({ ...options, live: args.includes('--live'), json: args.includes('--json'), print });
+}
+
+/** PostgreSQL calls it for every segment of WAL. */
+async function quickWal(command: 'wal-push' | 'wal-fetch'): Promise<void> {
+  const { walCommand } = await import('./cli/wal-command.ts');
+  const tell = (text: string) => void process.stderr.write(`${text}\n`);
+  process.exitCode = await walCommand({ ...options, command, args: args.slice(1), signal: interrupt.signal, tell });
 }
 
 async function runProgram(): Promise<void> {

@@ -23,6 +23,7 @@ import { reindex } from './reindex.ts';
 import { restore, type RestoreFlags } from './restore.ts';
 import { status } from './status.ts';
 import { verify } from './verify.ts';
+import { addWalHelp } from './wal-help.ts';
 
 const EXIT_STATUSES = `
 Exit statuses: 0 done · 1 unexpected · 2 usage or configuration · 3 incomplete · 10 source · 20 storage ·
@@ -133,6 +134,8 @@ export function createProgram(line: CommandLine, version: string, setStatus: (st
     .option('--plan', 'only show what it would use')
     .option('--target <name>', 'read from this target only')
     .action((options: CommonOptions & RecoverFlags) => runFor(undefined, options, (context) => recoverTo(context, options)));
+
+  addWalHelp(program);
 
   add('monthly-drill', 'Restore the newest backup into a throw-away server and prove that it equals its source.', [
     'monthly-drill',

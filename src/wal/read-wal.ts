@@ -5,8 +5,8 @@ import { readObject } from '../catalog/catalog.ts';
 import { parseLsn } from '../catalog/lsn.ts';
 import { parseHistory, type TimelineSwitch } from '../catalog/timeline-history.ts';
 import { parseWalMeta, type WalMoment } from '../catalog/wal-meta.ts';
-import { parseWalFile, parseWalKey, segmentOf, WAL_META, walFolder } from '../catalog/wal-names.ts';
-import type { CodecName } from '../codec/codec.ts';
+import { parseWalFile, parseWalKey, segmentOf, WAL_META, walFolder, walKey, type WalFile } from '../catalog/wal-names.ts';
+import { CODECS, type CodecName } from '../codec/codec.ts';
 import { decompressFrame } from '../codec/frame.ts';
 import { BackupError, toBackupError } from '../errors.ts';
 import type { Storage } from '../storage/storage.ts';
@@ -121,6 +121,35 @@ export async function fetchWal(inventory: WalInventory, file: string, signal?: A
       hint: 'Recovery ends before it. `backup-manager list-backups --recoverable` shows what can be recovered.',
     })
   );
+}
+
+/** The copies of one file, without a look at what else there is. Throws when a target does not answer and no other has it. */
+export async function findWal(
+  targets: readonly Storage[],
+  source: string,
+  file: WalFile,
+  signal?: AbortSignal,
+): Promise<WalInventory> {
+  const copies: StoredWalCopy[] = [];
+  let failure: BackupError | undefined;
+  await Promise.all(
+    targets.flatMap((target) =>
+      (Object.keys(CODECS) as CodecName[]).map(async (codec) => {
+        const key = walKey(source, file, codec);
+        try {
+          const found = await target.head(key, signal);
+          if (found) copies.push({ target, key, codec, bytes: found.size });
+        } catch (error) {
+          failure = toBackupError(error);
+        }
+      }),
+    ),
+  );
+  signal?.throwIfAborted();
+  if (copies.length === 0 && failure) throw failure;
+  // In the order in which targets are asked.
+  copies.sort((a, b) => targets.indexOf(a.target) - targets.indexOf(b.target));
+  return { segmentBytes: 0, copies: new Map(copies.length === 0 ? [] : [[file.name, copies]]), histories: new Map() };
 }
 
 /** Copies on targets; for whoever removes them. */
