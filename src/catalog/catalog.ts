@@ -2,7 +2,7 @@ import { type BackupError, toBackupError } from '../errors.ts';
 import type { Storage } from '../storage/storage.ts';
 import type { Backup } from './backup.ts';
 import { judgeBackup, type ManifestFinding, type Sighting } from './judge.ts';
-import { createManifestReader, type ManifestReader } from './manifest-file.ts';
+import { parseManifest } from './manifest-file.ts';
 import { FULL, parseDumpName, SIDE } from './names.ts';
 
 /** Manifests read at the same time: enough to hide the latency of S3, few enough to bound memory. */
@@ -43,7 +43,6 @@ export async function listBackups(targets: readonly Storage[], options: ListOpti
   );
   const found = [...new Set(seen.flatMap((dumps) => [...(dumps?.keys() ?? [])]))];
   const keys = found.filter((key) => options.except?.(parseDumpName(key)!.source) !== true);
-  const reader = createManifestReader();
   const backups = await mapInTurns(keys, READ_AT_ONCE, async (key): Promise<Backup | undefined> => {
     const name = parseDumpName(key);
     const sightings = targets.map((target, at): Sighting => {
@@ -57,7 +56,7 @@ export async function listBackups(targets: readonly Storage[], options: ListOpti
     // Side files alone are no backup; see leftovers.ts. A manifest alone is one that was lost.
     const known = sightings.some(({ sizes }) => sizes?.has('') === true || sizes?.has(SIDE.manifest) === true);
     if (!name || !known) return undefined;
-    const backup = judgeBackup(key, name, sightings, await findManifest(key, targets, sightings, reader, options.signal));
+    const backup = judgeBackup(key, name, sightings, await findManifest(key, targets, sightings, options.signal));
     return isBeingWritten(backup, options.writingSince) ? beingWritten(backup) : backup;
   });
   const listed = backups.filter((backup) => backup !== undefined);
@@ -97,7 +96,6 @@ async function findManifest(
   key: string,
   targets: readonly Storage[],
   sightings: readonly Sighting[],
-  reader: ManifestReader,
   signal: AbortSignal | undefined,
 ): Promise<ManifestFinding> {
   let failure: ManifestFinding = { kind: 'absent' };
@@ -105,7 +103,7 @@ async function findManifest(
     if (!sightings[at]?.sizes?.has(SIDE.manifest)) continue;
     try {
       const bytes = await readObject(target, key + SIDE.manifest, signal);
-      return { kind: 'read', manifest: reader.parse(bytes, target.location(key + SIDE.manifest)) };
+      return { kind: 'read', manifest: parseManifest(bytes, target.location(key + SIDE.manifest)) };
     } catch (error) {
       signal?.throwIfAborted();
       if (failure.kind === 'absent') failure = { kind: 'unreadable', error: toBackupError(error) };

@@ -1,4 +1,4 @@
-import { Ajv, type ValidateFunction } from 'ajv';
+import { Ajv } from 'ajv';
 import { BackupError } from '../errors.ts';
 import { manifestSchema } from './manifest-schema.ts';
 import { MANIFEST_VERSION, type Manifest } from './manifest.ts';
@@ -7,44 +7,35 @@ import { memberIndexProblems } from './member-index.ts';
 /** How many problems a message lists: the first few tell what happened, thousands would hide it. */
 const LISTED = 5;
 
-export interface ManifestReader {
-  /**
-   * The manifest in the bytes of a `.meta` file. `name` is used in messages only.
-   * Throws `BACKUP_FORMAT` when a newer version of this program wrote it, `BACKUP_DAMAGED` when it is not whole or not a manifest.
-   */
-  parse(bytes: Uint8Array, name: string): Manifest;
-}
-
-/** Compiles the schema once, when it is first needed; keep the reader for as long as manifests are read. */
-export function createManifestReader(): ManifestReader {
-  let validate: ValidateFunction<Manifest> | undefined;
-  return {
-    parse(bytes, name) {
-      const value = readJson(bytes, name);
-      const version = typeof value === 'object' && value !== null && 'formatVersion' in value ? value.formatVersion : undefined;
-      if (typeof version === 'number' && version > MANIFEST_VERSION) throw newerVersion(name, version);
-      validate ??= compileSchema();
-      if (!validate(value)) {
-        throw damaged(
-          name,
-          (validate.errors ?? []).map((error) => `${error.instancePath || '/'} ${error.message ?? error.keyword}`),
-        );
-      }
-      const problems = memberIndexProblems(value);
-      if (problems.length > 0) throw damaged(name, problems);
-      return value;
-    },
-  };
-}
-
-function compileSchema(): ValidateFunction<Manifest> {
+/** Compiled when the first manifest is read, and never again in this process: it takes longer than reading hundreds of them. */
+const validator = memoized(() =>
   // strictRequired would refuse `required` of fields that are spread in; logs are not this file's to write.
-  return new Ajv({ allErrors: true, strict: true, strictRequired: false, logger: false }).compile<Manifest>(manifestSchema);
+  new Ajv({ allErrors: true, strict: true, strictRequired: false, logger: false }).compile<Manifest>(manifestSchema),
+);
+
+/**
+ * The manifest in the bytes of a `.meta` file. `name` is used in messages only.
+ * Throws `BACKUP_FORMAT` when a newer version of this program wrote it, `BACKUP_DAMAGED` when it is not whole or not a manifest.
+ */
+export function parseManifest(bytes: Uint8Array, name = 'the manifest'): Manifest {
+  const value = readJson(bytes, name);
+  const version = typeof value === 'object' && value !== null && 'formatVersion' in value ? value.formatVersion : undefined;
+  if (typeof version === 'number' && version > MANIFEST_VERSION) throw newerVersion(name, version);
+  const validate = validator();
+  if (!validate(value)) {
+    throw damaged(
+      name,
+      (validate.errors ?? []).map((error) => `${error.instancePath || '/'} ${error.message ?? error.keyword}`),
+    );
+  }
+  const problems = memberIndexProblems(value);
+  if (problems.length > 0) throw damaged(name, problems);
+  return value;
 }
 
-/** Reads one `.meta` file; see {@link ManifestReader.parse}. */
-export function parseManifest(bytes: Uint8Array, name = 'the manifest'): Manifest {
-  return createManifestReader().parse(bytes, name);
+function memoized<T>(make: () => T): () => T {
+  let made: T | undefined;
+  return () => (made ??= make());
 }
 
 /** The bytes of the `.meta` file: indented, except that tables, members and the like take one line each. */

@@ -1,5 +1,5 @@
 import { readObject, sizesByDump } from '../catalog/catalog.ts';
-import { createManifestReader } from '../catalog/manifest-file.ts';
+import { parseManifest } from '../catalog/manifest-file.ts';
 import { parseDumpName, SIDE } from '../catalog/names.ts';
 import type { Storage } from '../storage/storage.ts';
 
@@ -16,7 +16,6 @@ export async function otherServers(
 ): Promise<string[]> {
   if (systemIdentifier === undefined) return [];
   const warnings: string[] = [];
-  const reader = createManifestReader();
   for (const target of targets) {
     try {
       const newest = [...(await sizesByDump(target, signal))]
@@ -26,7 +25,7 @@ export async function otherServers(
         })
         .sort((a, b) => b.started - a.started)[0];
       if (!newest) continue;
-      const { label, server } = reader.parse(await readObject(target, newest.key + SIDE.manifest, signal), newest.key);
+      const { label, server } = parseManifest(await readObject(target, newest.key + SIDE.manifest, signal), newest.key);
       if (server.systemIdentifier === undefined || server.systemIdentifier === systemIdentifier) continue;
       warnings.push(
         `${target.name} has ${label} of another server under the same source name ${source} (system identifier ${server.systemIdentifier}, ` +
