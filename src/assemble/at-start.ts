@@ -15,7 +15,7 @@ const BACKUP = 'nightly-backup';
 const LISTING_MS = 5 * 60_000;
 
 export interface AtStartParts {
-  readonly sources: readonly Parts[];
+  readonly sources: readonly Pick<Parts, 'config' | 'targets'>[];
   readonly entries: readonly ScheduleEntry[];
   /** What the ledger said; undefined where there is none or it could not be read. */
   readonly beginning: Beginning | undefined;
@@ -80,7 +80,7 @@ function jobOf({ name, source }: Job): { readonly job: string; readonly source?:
 }
 
 async function backupsOf(
-  { config, targets }: Parts,
+  { config, targets }: Pick<Parts, 'config' | 'targets'>,
   listings: Map<string, Promise<Listing>>,
   signal: AbortSignal,
 ): Promise<{ readonly good: 'yes' | 'none' | 'unknown'; readonly newest?: Date }> {

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import type { Clock } from '../clock.ts';
 import { BackupError } from '../errors.ts';
 import { createFolders, READABLE } from '../storage/disk-folder.ts';
-import { lockFile } from '../storage/file-lock.ts';
+import { lockFile, type LockFile } from '../storage/file-lock.ts';
 import type { PublicKey, SigningKey } from './evidence-key.ts';
 import type { Draft, LedgerEntry } from './ledger-entry.ts';
 import { LEDGER, LOCK, OpenLedger } from './ledger-file.ts';
@@ -22,6 +22,8 @@ export interface LedgerOptions {
   /** Without one, entries are chained but not signed. */
   readonly key?: SigningKey;
   readonly clock: Clock;
+  /** By default flock(2). Where nobody else can be, such as in a simulation of years, something cheaper will do. */
+  readonly lock?: LockFile;
 }
 
 /** The last line of a ledger, as written. */
@@ -49,7 +51,7 @@ export interface Ledger {
 }
 
 export function createLedger(options: LedgerOptions): Ledger {
-  const { folder, root, key, clock } = options;
+  const { folder, root, key, clock, lock: takeLock = lockFile } = options;
   const path = join(folder, LEDGER);
   // In the order of the calls, within this process.
   let queue: Promise<unknown> = Promise.resolve();
@@ -69,7 +71,7 @@ export function createLedger(options: LedgerOptions): Ledger {
 
   async function appendLocked(decide: Parameters<Ledger['append']>[0], whole: boolean): Promise<LedgerHead | undefined> {
     await createFolders(root, folder, READABLE.folder);
-    const lock = await lockFile(join(folder, LOCK), { waitMs: LOCK_WAIT_MS });
+    const lock = await takeLock(join(folder, LOCK), { waitMs: LOCK_WAIT_MS });
     if (!lock) {
       throw new BackupError('LOCKED', `another process has held ${join(folder, LOCK)} for ${LOCK_WAIT_MS / 1000} s`, {
         hint: 'Look for a process that is stuck on the file system of this folder (`fuser` names it).',

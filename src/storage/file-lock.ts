@@ -6,6 +6,13 @@ export interface FileLock {
   release(): Promise<void>;
 }
 
+export type LockFile = (path: string, options?: LockOptions) => Promise<FileLock | undefined>;
+
+export interface LockOptions {
+  readonly waitMs?: number;
+  readonly shared?: boolean;
+}
+
 /**
  * Takes the flock(2) of a file, which is made if need be, or of a folder: the exclusive one, or one that several can have. Waits for it at most `waitMs`, by default not at
  * all; `undefined` when another process holds it still.
@@ -13,10 +20,7 @@ export interface FileLock {
  * Node has no flock(2), so a `flock` child holds the lock. It ends when our end of its standard input closes, which the
  * kernel does however we die: a killed run never leaves anything locked, and no stale lock file has to be judged.
  */
-export async function lockFile(
-  path: string,
-  { waitMs = 0, shared = false }: { readonly waitMs?: number; readonly shared?: boolean } = {},
-): Promise<FileLock | undefined> {
+export async function lockFile(path: string, { waitMs = 0, shared = false }: LockOptions = {}): Promise<FileLock | undefined> {
   // Nothing but `cat` runs under the lock; `echo` says that it is held. A group of its own keeps Ctrl-C away from it:
   // the lock has to last until we have cleaned up. (BusyBox's flock cannot wait for a while: we end the one that waits.)
   const child = spawn(

@@ -1,0 +1,162 @@
+import { isGood } from '../../../src/catalog/backup.ts';
+import { listBackups } from '../../../src/catalog/catalog.ts';
+import { pinBackup } from '../../../src/catalog/pins.ts';
+import type { Job, JobContext, JobOutcome } from '../../../src/jobs/job.ts';
+import { createWeeklyCleanup } from '../../../src/jobs/weekly-cleanup.ts';
+import { jsonFile, writeReport, writeReportFiles } from '../../../src/report/report-file.ts';
+import { storeSample } from '../stored-backups.ts';
+import { keysOf } from './account.ts';
+import type { World } from './world.ts';
+
+const MINUTE_MS = 60_000;
+/** A dump whose key ends so, and nothing of its side files. */
+const DUMP = /\.sql\.gz$/;
+
+/** Waits while time passes; throws the signal's reason. */
+export type Nap = (ms: number, signal: AbortSignal) => Promise<void>;
+
+type Outcome = JobOutcome['outcome'];
+
+/** The jobs of a simulated daemon: the clean-up is the real one, the others are their outward acts. */
+export function jobsOf(world: World, nap: Nap): Record<'nightlyBackup' | 'weeklyCleanup' | 'restoreDrill' | 'healthCheck', Job> {
+  const { random, chance, targets, places, account } = world;
+  const signalless = new AbortController().signal;
+
+  return {
+    nightlyBackup: {
+      name: 'nightly-backup',
+      async run(context) {
+        const started = context.clock.now();
+        // One in a hundred takes longer than a day.
+        const minutes = chance(0.01) ? 1500 : 3 + random() * 90;
+        const fate = chance(0.08) ? 'failure' : chance(0.06) ? 'incomplete' : 'success';
+        const to = fate === 'incomplete' ? targets.filter(({ name }) => name !== 's3') : targets;
+        const own = { label: '', outcome: fate as Outcome };
+        try {
+          await nap(minutes * MINUTE_MS, context.signal);
+          if (fate !== 'failure') {
+            const { key } = await storeSample(to, started, { manifest: false });
+            account.bare.set(key, started.getTime());
+            await nap(random() * 60 * MINUTE_MS, context.signal);
+            const { label } = await storeSample(to, started);
+            account.bare.delete(key);
+            account.good.push({ label, key, time: started.getTime(), targets: to.map(({ name }) => name) });
+            own.label = label;
+            if (chance(0.02)) {
+              await pinBackup(targets, key, { pinnedAt: started.toISOString() });
+              account.pinned.add(key);
+            }
+          }
+        } catch {
+          own.outcome = 'aborted';
+        }
+        return await reported('backup', context, started, own.outcome, { label: own.label });
+      },
+    },
+
+    restoreDrill: {
+      name: 'restore-drill',
+      async run(context) {
+        const started = context.clock.now();
+        let outcome: Outcome = chance(0.15) ? 'failure' : 'success';
+        const { backups } = await listBackups(targets, { signal: signalless });
+        const backup = backups.find(isGood);
+        if (!backup) outcome = 'inconclusive';
+        await nap(30 * MINUTE_MS, context.signal).catch(() => (outcome = 'aborted'));
+        const report = { ...facts('restore-drill', context, started, outcome), status: outcome };
+        const text = jsonFile({ ...report, drill_timestamp: started.toISOString(), backup: { label: backup?.label } });
+        const [location] = await writeReportFiles('monthly_drill', { started }, () => [text], places);
+        if (outcome === 'success') {
+          const holders = backup!.copies.filter(({ state }) => state === 'whole').map(({ target }) => target);
+          account.proofs.push({
+            key: backup!.key,
+            time: backup!.manifest ? Date.parse(backup!.manifest.snapshot.time) : 0,
+            targets: holders,
+          });
+        }
+        return { outcome, exitStatus: outcome === 'success' ? 0 : 3, report: location! };
+      },
+    },
+
+    healthCheck: {
+      name: 'health-check',
+      run: (context) => reported('health', context, context.clock.now(), chance(0.04) ? 'failure' : 'success', {}),
+    },
+
+    weeklyCleanup: {
+      name: 'weekly-cleanup',
+      async run(context) {
+        const { trouble, cleanup, wrong } = world;
+        trouble.list = chance(0.08);
+        trouble.removals = chance(0.1) ? Math.floor(random() * 12) : Infinity;
+        const now = context.clock.now().getTime();
+        const barriers = new Map(
+          targets.map(({ name }) => [name, account.barrier(name, cleanup.sources[0]!.freshnessLimitMs, now)]),
+        );
+        const lists = trouble.list;
+        const outcome = await audited(
+          () => createWeeklyCleanup(cleanup).run(context),
+          (target, gone) => {
+            const barrier = lists ? 'a target could not be listed' : barriers.get(target);
+            if (barrier !== undefined && gone > 0) wrong.push(`${gone} went from ${target} although ${barrier}`);
+          },
+        );
+        Object.assign(trouble, { list: false, removals: Infinity });
+        wrong.push(
+          ...(await account.losses(targets, now)).map(
+            (loss) => `after the clean-up of ${context.clock.now().toISOString()}: ${loss}`,
+          ),
+        );
+        return outcome;
+      },
+    },
+  };
+
+  /** Counts what a clean-up takes away, target by target, beside what its report says. */
+  async function audited(
+    run: () => ReturnType<ReturnType<typeof createWeeklyCleanup>['run']>,
+    tell: (target: string, gone: number) => void,
+  ): Promise<JobOutcome> {
+    const { trouble, wrong } = world;
+    const before: Set<string>[] = [];
+    for (const target of targets) before.push(await dumpsOf(target, trouble));
+    const outcome = await run();
+    let all = 0;
+    for (const [at, target] of targets.entries()) {
+      const left = await dumpsOf(target, trouble);
+      const gone = [...before[at]!].filter((key) => !left.has(key));
+      tell(target.name, gone.length);
+      const said = outcome.summary.backups.filter((backup) => backup.target === target.name && backup.result === 'removed');
+      const labels = gone.map((key) => key.slice('full/'.length, -'.sql.gz'.length));
+      // What had lost its dump in a removal that was interrupted before is said to be removed now.
+      for (const label of labels) {
+        const mentioned = outcome.summary.backups.some((backup) => backup.target === target.name && backup.label === label);
+        if (!mentioned) wrong.push(`${label} went from ${target.name} without a word in the report`);
+      }
+      all += said.length;
+    }
+    if (all !== outcome.summary.removed.copies)
+      wrong.push(`the report says ${outcome.summary.removed.copies} in all, and names ${all}`);
+    account.saidRemovals += all;
+    return outcome;
+  }
+
+  async function reported(kind: string, context: JobContext, started: Date, outcome: Outcome, more: object): Promise<JobOutcome> {
+    const job = kind === 'backup' ? 'nightly-backup' : 'health-check';
+    const report = await writeReport(kind, { started }, { ...facts(job, context, started, outcome), ...more }, places);
+    return { outcome, exitStatus: outcome === 'success' ? 0 : 3, report };
+  }
+}
+
+function facts(job: string, { clock, slot }: JobContext, started: Date, outcome: Outcome) {
+  const times = { startedAt: started.toISOString(), finishedAt: clock.now().toISOString() };
+  return { reportVersion: 1, job, outcome, source: 'shop', ...times, ...(slot && { slot: slot.toISOString() }) };
+}
+
+async function dumpsOf(target: World['targets'][number], trouble: World['trouble']): Promise<Set<string>> {
+  const { list } = trouble;
+  trouble.list = false;
+  const keys = [...(await keysOf(target))].filter((key) => DUMP.test(key));
+  trouble.list = list;
+  return new Set(keys);
+}
