@@ -4,6 +4,7 @@ import { backupReportSchema } from '../src/report/backup-report-schema.ts';
 import { baseReportSchema } from '../src/report/base-report.ts';
 import { drillReportSchema } from '../src/report/drill-report-schema.ts';
 import { healthReportSchema } from '../src/report/health-report-schema.ts';
+import { pitrDrillReportSchema } from '../src/report/pitr-drill-report.ts';
 import { statusSchema } from '../src/report/source-status-schema.ts';
 
 const schemas = {
@@ -11,6 +12,7 @@ const schemas = {
   'base-report': baseReportSchema,
   'drill-report': drillReportSchema,
   'health-report': healthReportSchema,
+  'pitr-drill-report': pitrDrillReportSchema,
   status: statusSchema,
 };
 

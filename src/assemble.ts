@@ -5,7 +5,7 @@ import { cleanupParts } from './assemble/cleanup-parts.ts';
 import { drillParts } from './assemble/drill-parts.ts';
 import { healthParts, statusParts } from './assemble/health-parts.ts';
 import { baseLimitMs } from './assemble/objectives.ts';
-import { baseBackupParts, recoverParts, walHealthParts, walStreamParts } from './assemble/pitr-parts.ts';
+import { baseBackupParts, pitrDrillParts, recoverParts, walHealthParts, walStreamParts } from './assemble/pitr-parts.ts';
 import { createTargets, type Decorate, type TargetsOfSource } from './assemble/targets.ts';
 import { systemClock } from './clock.ts';
 import type { Config, Configs, SharedConfig } from './config.ts';
@@ -13,10 +13,12 @@ import { covers } from './config/choose-source.ts';
 import { createBaseBackup, type BaseBackup } from './jobs/base-backup.ts';
 import type { BackupWatch } from './jobs/backup-parts.ts';
 import type { DrillRequest } from './jobs/drill-parts.ts';
+import type { DumpAtParts } from './jobs/dump-at.ts';
 import { Evidence } from './jobs/evidence.ts';
 import { createHealthCheck, type HealthJob } from './jobs/health-check.ts';
 import type { Job, JobContext, JobOutcome } from './jobs/job.ts';
 import { createNightlyBackup, type NightlyBackup } from './jobs/nightly-backup.ts';
+import { createPitrDrill, type PitrDrill, type PitrDrillRequest } from './jobs/pitr-drill.ts';
 import type { RecoverParts } from './jobs/plan-recovery.ts';
 import { createRestoreDrill, type RestoreDrill } from './jobs/restore-drill.ts';
 import { createWeeklyCleanup, type WeeklyCleanup } from './jobs/weekly-cleanup.ts';
@@ -84,9 +86,12 @@ export interface Parts {
   /** How the source stands, and where that is noted. */
   readonly status: StatusParts;
   baseBackup(watch?: BackupWatch): BaseBackup;
+  pitrDrill(request?: PitrDrillRequest, watch?: BackupWatch): PitrDrill;
   /** Streams WAL into the archive until the signal; only where point-in-time recovery is enabled. */
   streamWal(context: WalStreamContext): Promise<void>;
   readonly recovery: Omit<RecoverParts, 'log'>;
+  /** What a database is dumped with, wherever it is. */
+  readonly dumping: DumpAtParts['dump'];
   /** Closes idle connections of the targets of all sources. */
   close(): void;
 }
@@ -177,32 +182,36 @@ function assembleSource(config: Config, own: TargetsOfSource, common: Common): P
     return alerted(board ? withStatus(done, status) : done);
   };
 
+  const dumping = {
+    ...{ source: name, ...named },
+    findPrograms: programsFor,
+    workFolder: config.paths.work,
+    dump: { ...config.dump, lockTimeoutMs: config.dump.lockTimeoutSeconds * 1000 },
+    repair: retries,
+    stallTimeoutMs: config.storage.stallTimeoutSeconds * 1000,
+    ...{ redact: config.redact, version },
+  };
+
   return {
     config,
     connection,
     targets,
+    dumping,
     findPrograms: programsFor,
     ...{ reports, drillReports, version, evidence, status, told },
     alerting: tools,
     nightlyBackup: (watch) =>
       around(
         createNightlyBackup({
-          ...{ source: name, ...named },
+          ...dumping,
           connection,
-          findPrograms: programsFor,
           targets,
           ...(spool && { spool }),
-          workFolder: config.paths.work,
           reports,
-          dump: { ...config.dump, lockTimeoutMs: config.dump.lockTimeoutSeconds * 1000 },
-          repair: retries,
-          stallTimeoutMs: config.storage.stallTimeoutSeconds * 1000,
           stall: {
             ...{ limitMs: config.limits.stallMs, pauseMs: Math.min(config.limits.stallMs, STALL_PAUSE_MS) },
             tell: ({ message, hint }, context) => alerts.tell(stallOf(name, message, hint), context),
           },
-          redact: config.redact,
-          version,
           hooks: {
             ...{ directory: config.hooks.directory, timeoutMs: config.hooks.timeoutSeconds * 1000 },
             ...{ source: name, connection },
@@ -242,6 +251,8 @@ function assembleSource(config: Config, own: TargetsOfSource, common: Common): P
       return told(createHealthCheck(healthParts(config, status, given)), []);
     },
     baseBackup: (watch) => alerted(recorded(createBaseBackup({ ...baseBackupParts(config, pitr), ...(watch && { watch }) }))),
+    pitrDrill: (request, watch) =>
+      told(limited(createPitrDrill(pitrDrillParts(config, pitr, drillParts(config, { ...drills, watch })), request))),
     streamWal: (context) =>
       streamWal(
         {

@@ -87,6 +87,7 @@ export interface Config extends SharedConfig {
     readonly drill: string;
     readonly health: string;
     readonly base: string;
+    readonly pitrDrill: string;
     readonly timeZone: string;
   };
   readonly limits: LimitsConfig;
@@ -223,6 +224,7 @@ function ofSource(
       drill: values.text('schedule.drill').trim(),
       health: values.text('schedule.health').trim(),
       base: values.text('schedule.base').trim(),
+      pitrDrill: values.text('schedule.pitrDrill').trim(),
       timeZone: values.text('schedule.timeZone'),
       ...catchUpConfig(values),
     },

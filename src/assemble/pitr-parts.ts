@@ -1,5 +1,7 @@
 import type { Config } from '../config.ts';
 import type { BaseBackupParts } from '../jobs/base-backup.ts';
+import type { RestoreDrillParts } from '../jobs/drill-parts.ts';
+import type { PitrDrillParts } from '../jobs/pitr-drill.ts';
 import type { WalHealthParts } from '../jobs/look-at-wal.ts';
 import type { RecoverParts } from '../jobs/plan-recovery.ts';
 import { incomingFolder } from '../jobs/incoming-folder.ts';
@@ -83,4 +85,15 @@ export function recoverParts(config: Config, { own, findPrograms }: Given): Omit
     findServer: (serverMajor) => findProgramsOf({ serverMajor, server: true, ...config.programs }),
     ...{ connection: config.source.connection, workers: config.restore.workers },
   };
+}
+
+/** The drill reads where the restore drill reads: what a disaster here would leave. */
+export function pitrDrillParts(config: Config, given: Given, drill: RestoreDrillParts): PitrDrillParts {
+  const { own } = given;
+  const recovery = recoverParts(config, given);
+  const named = config.drill.from === undefined ? undefined : own.targets.filter(({ name }) => name === config.drill.from);
+  const targets = named?.length ? named : own.others.length > 0 ? own.others : own.targets;
+  const { incoming, ...rest } = recovery;
+  const near = own.spool !== undefined && targets.some(({ name }) => name === own.spool?.name);
+  return { ...drill, recovery: { ...rest, targets, ...(near && incoming !== undefined && { incoming }) } };
 }

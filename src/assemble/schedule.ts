@@ -14,7 +14,7 @@ export function scheduledJobs(program: Program): ScheduleEntry[] {
   const turns = new Turns(concurrency.overall);
   const looks = new Turns(concurrency.overall);
   return program.sources.flatMap((parts): ScheduleEntry[] => {
-    const { backup, cleanup, drill, health, base, timeZone, catchUpMs } = parts.config.schedule;
+    const { backup, cleanup, drill, health, base, pitrDrill, timeZone, catchUpMs } = parts.config.schedule;
     return [
       { job: jobFor('nightly-backup', (each) => each.nightlyBackup()), expression: backup, timeZone, catchUpMs },
       { job: jobFor('weekly-cleanup', (each) => each.weeklyCleanup()), expression: cleanup, timeZone, catchUpMs },
@@ -23,7 +23,10 @@ export function scheduledJobs(program: Program): ScheduleEntry[] {
       { job: jobFor('health-check', (each) => each.healthCheck()), expression: health, timeZone },
       // Of the server, whatever databases it has.
       ...(parts.config.pitr.enabled
-        ? [{ job: inTurn('base-backup', parts.baseBackup(), parts), expression: base, timeZone, catchUpMs }]
+        ? [
+            { job: inTurn('base-backup', parts.baseBackup(), parts), expression: base, timeZone, catchUpMs },
+            { job: inTurn('pitr-drill', parts.pitrDrill(), parts), expression: pitrDrill, timeZone, catchUpMs },
+          ]
         : []),
     ];
 
@@ -59,7 +62,7 @@ export function scheduledJobs(program: Program): ScheduleEntry[] {
     if (name === 'nightly-backup' || name === 'base-backup')
       return [own, { name: `server ${host}:${port}`, atMost: concurrency.perServer }];
     // One at a time by its lock: who came second would find it taken.
-    return name === 'restore-drill' ? [{ name: 'drill', atMost: 1 }] : [own];
+    return name === 'restore-drill' || name === 'pitr-drill' ? [{ name: 'drill', atMost: 1 }] : [own];
   }
 }
 

@@ -2,7 +2,7 @@ import { decodeSource, encodeSource } from './names.ts';
 
 /** `backup_report_20260101_020000.json`, `monthly_drill_shop_20260104_040000_2.html`. */
 const NAME =
-  /^([a-z]+_report|monthly_drill)(?:_([A-Za-z0-9.%-]+))?_(\d{4})(\d{2})(\d{2})_(\d{2})(\d{2})(\d{2})(?:_(\d+))?\.(json|html)$/;
+  /^([a-z]+_report|monthly_drill|pitr_drill)(?:_([A-Za-z0-9.%-]+))?_(\d{4})(\d{2})(\d{2})_(\d{2})(\d{2})(\d{2})(?:_(\d+))?\.(json|html)$/;
 
 export interface ReportName {
   /** `backup_report`, `monthly_drill`, … */

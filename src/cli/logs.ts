@@ -9,13 +9,13 @@ import { printLines } from './terminal.ts';
 /** What people call the jobs. */
 export const LOG_JOBS: Readonly<Record<string, readonly string[]>> = {
   backup: ['nightly-backup'],
-  restore: ['restore-drill'],
-  drill: ['restore-drill'],
+  restore: ['restore-drill', 'pitr-drill'],
+  drill: ['restore-drill', 'pitr-drill'],
   cleanup: ['weekly-cleanup'],
   health: ['health-check'],
 };
 /** Without a job: what somebody who wants to know "what happened?" wants to see. Health has a report every hour. */
-const JOBS = ['nightly-backup', 'weekly-cleanup', 'restore-drill'];
+const JOBS = ['nightly-backup', 'weekly-cleanup', 'restore-drill', 'pitr-drill'];
 
 export interface LogFlags {
   readonly follow?: boolean;

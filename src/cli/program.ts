@@ -17,6 +17,7 @@ import { monthlyDrill } from './monthly-drill.ts';
 import { collect, positiveInteger, positiveNumber, timeFrom, timeTo, wholeNumber } from './option-values.ts';
 import { physicalBackup } from './physical-backup.ts';
 import { pin, unpin } from './pin.ts';
+import { pitrDrill, type PitrDrillFlags } from './pitr-drill.ts';
 import { recoverTo, type RecoverFlags } from './recover.ts';
 import { notify } from './notify.ts';
 import { reindex } from './reindex.ts';
@@ -102,10 +103,12 @@ export function createProgram(line: CommandLine, version: string, setStatus: (st
     'restore latest shop_staging --replace       # the database that is there is kept under another name',
     'restore backup_shop_20260101_020000 shop_old --target s3',
     'restore latest shop --table public.orders   # the rows of one table',
+    'restore --at 2026-01-31T14:05:00Z shop_then # as it was at that instant',
     'restore /tmp/old.dump shop_old              # pg_dump: SQL, .gz, custom, directory, tar',
   ])
     .argument('[file]', 'label, file name, path, or `latest`, which is the default')
     .argument('[database]', 'name of the database to make; <database>_restored by default')
+    .option('--at <time>', 'as it was at this instant, by point-in-time recovery; with a time, only a database is named')
     .option('--replace', 'take the place of a database that holds something; it is kept under another name')
     .option('--table <name>', 'only this table (schema.name), into an existing database')
     .option('--as <name>', 'with --table: under this name')
@@ -141,13 +144,19 @@ export function createProgram(line: CommandLine, version: string, setStatus: (st
     'monthly-drill',
     'monthly-drill --from local --thorough      # both ways: by the engine, and by gunzip and psql alone',
     'monthly-drill --label backup_shop_20260101_020000 --json',
+    'monthly-drill --pitr                       # recovers to a random instant, and to the newest',
   ])
     .option('--label <label>', 'this backup; the newest by default')
     .option('--database <name>', 'the newest backup of this database')
     .option('--from <target>', 'from this target; the first that is not on this machine by default')
     .option('--thorough', 'restore both ways, not only the one whose turn it is')
-    .action((options: CommonOptions & DrillRequest) =>
-      runFor(options.label, options, (context) => monthlyDrill(context, options)),
+    .option('--pitr', 'drill point-in-time recovery instead')
+    .option('--seed <text>', 'with --pitr: chooses the instant; that of a report chooses the same again')
+    .option('--at <time>', 'with --pitr: this instant')
+    .action((options: CommonOptions & DrillRequest & PitrDrillFlags) =>
+      runFor(options.label, options, (context) =>
+        options.pitr === true ? pitrDrill(context, options) : monthlyDrill(context, options),
+      ),
     );
 
   add('reindex', 'Rebuild the lost manifest of a whole dump from the dump itself.', [

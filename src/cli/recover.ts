@@ -7,6 +7,7 @@ import { recoverAndStart } from '../jobs/recover-start.ts';
 import { recover } from '../jobs/recover.ts';
 import { expectedTime } from '../jobs/recovery-time.ts';
 import type { StartedServer } from '../postgres/start-recovered.ts';
+import { measuredRates } from '../report/newest-pitr-drill.ts';
 import { bytesText, secondsText } from '../quantities.ts';
 import type { RecoveryTarget } from '../wal/choose-window.ts';
 import { chooseTargets } from './choose-targets.ts';
@@ -44,7 +45,7 @@ export async function recoverTo({ parts, signal, log, print }: CommandContext, f
   };
   if (flags.plan === true) {
     const plan = await planRecovery(recovery, request, signal);
-    const expected = expectedTime(plan, undefined);
+    const expected = expectedTime(plan, await measuredRates(recovery.source, parts.drillReports, signal));
     const how = expected.measured ? 'as the last drill measured it' : 'a guess: no drill has measured it';
     print({ ...planValue(plan), diskBytes: plan.diskBytes, expectedSeconds: expected.seconds, measured: expected.measured }, [
       'Nothing is fetched yet. The recovery would use:',
@@ -152,7 +153,7 @@ function facts({ window, base, wal, baseBytes, walBytes }: RecoveryPlan): [strin
 }
 
 /** `--to` takes a time, a place in the WAL, `latest` or `immediate`: no two of them look alike. */
-function recoveryTarget({ to, xid, name }: RecoverFlags): RecoveryTarget {
+export function recoveryTarget({ to, xid, name }: RecoverFlags): RecoveryTarget {
   const given = [to, xid, name].filter((value) => value !== undefined);
   if (given.length > 1) throw new BackupError('USAGE', 'only one of --to, --xid and --name can be the target', {});
   if (xid !== undefined) return { kind: 'xid', value: xid };

@@ -1,12 +1,14 @@
 import { BackupError } from '../errors.ts';
+import { dumpAt } from '../jobs/dump-at.ts';
 import { openBackup } from '../restore/backup-source.ts';
 import { restoreForeign } from '../restore/foreign-archive.ts';
 import type { RunContext } from '../restore/phases.ts';
 import { restoreTable } from '../restore/restore-table.ts';
 import { restoreBackup, type RestoreResult } from '../restore/restore.ts';
 import type { CommandContext } from './command.ts';
-import { findDump } from './find-dump.ts';
+import { findDump, type Dump } from './find-dump.ts';
 import { countText, secondsText } from '../quantities.ts';
+import { recoverFrom, recoveryTarget } from './recover.ts';
 import { reachServer } from './reach-server.ts';
 import { factLines } from './table.ts';
 import { parseTableName } from './table-name.ts';
@@ -20,23 +22,65 @@ export interface RestoreFlags {
   readonly table?: string;
   readonly as?: string;
   readonly append?: boolean;
+  readonly at?: string;
 }
 
 /** Restores a backup, a file of another tool, or one table, into a database beside; never over one that holds something. */
 export async function restore(context: CommandContext, what: string, database: string, flags: RestoreFlags): Promise<number> {
+  if (flags.at === undefined) {
+    checkTable(what, database, flags);
+    return await restoreDump(context, what, database, flags, () => findDump(context, what, flags.target));
+  }
+  if (database !== '') {
+    throw new BackupError('USAGE', '--at makes a backup of its own: name only the database to restore into', {
+      hint: `backup-manager restore --at ${flags.at} ${database}`,
+    });
+  }
+  checkTable('', what, flags);
+  const target = recoveryTarget({ to: flags.at });
+  // A server that cannot be reached is not worth hours of recovery.
+  await reachServer(context.parts.connection);
+  const { parts, progress, note } = context;
+  progress.phase('recover');
+  const recovery = { ...recoverFrom(parts, flags.target), log: context.log };
+  const then = await dumpAt({ recovery, dump: parts.dumping }, target, context);
+  try {
+    note(
+      `Recovered to ${then.reached.lsn}; the last transaction in it ended at ${then.reached.lastTransaction ?? 'the time of the physical backup'}.`,
+    );
+    return await restoreDump(context, '', what, flags, async () => ({ kind: 'backup', ...then, warnings: [] }));
+  } finally {
+    await then.remove();
+  }
+}
+
+function checkTable(what: string, database: string, flags: RestoreFlags): void {
+  const { table, as, append, replace } = flags;
+  for (const name of [table, as]) if (name !== undefined) parseTableName(name);
+  if (table === undefined && (as !== undefined || append))
+    throw new BackupError('USAGE', '--as and --append are for --table only');
+  if (table !== undefined && replace)
+    throw new BackupError('USAGE', '--replace is for whole databases: with --table, see --as and --append');
+  if (table !== undefined && database === '') {
+    const from = flags.at === undefined ? (what === '' ? 'latest' : what) : `--at ${flags.at}`;
+    throw new BackupError('USAGE', 'one table is restored into a database that exists: name it', {
+      hint: `backup-manager restore ${from} DB --table ${table}`,
+    });
+  }
+}
+
+async function restoreDump(
+  context: CommandContext,
+  what: string,
+  database: string,
+  flags: RestoreFlags,
+  find: () => Promise<Dump>,
+): Promise<number> {
   const { parts, config, progress, signal, log, clock, print, note } = context;
   const table = flags.table === undefined ? undefined : parseTableName(flags.table);
   const as = flags.as === undefined ? undefined : parseTableName(flags.as);
-  if (!table && (as || flags.append)) throw new BackupError('USAGE', '--as and --append are for --table only');
-  if (table && flags.replace)
-    throw new BackupError('USAGE', '--replace is for whole databases: with --table, see --as and --append');
-  if (table && database === '') {
-    throw new BackupError('USAGE', 'one table is restored into a database that exists: name it', {
-      hint: `backup-manager restore ${what === '' ? 'latest' : what} DB --table ${flags.table!}`,
-    });
-  }
   const began = clock.monotonic();
-  const dump = await findDump(context, what, flags.target);
+  const dump = await find();
   const source = dump.kind === 'backup' ? await openBackup(dump.copies, dump.key, signal, dump.backup?.manifest) : undefined;
   const warnings = dump.kind === 'backup' ? dump.warnings : [];
   // Said before the work too: a restore of an older backup may not be worth its hours.

@@ -12,6 +12,14 @@ export const PITR_SETTINGS: readonly Setting[] = [
     about: 'When physical backups are made, as a cron expression. Recovery replays the WAL since the last one.',
   },
   {
+    key: 'schedule.pitrDrill',
+    format: cron,
+    default: '0 6 1-7 * 0',
+    env: ['PITR_DRILL_SCHEDULE'],
+    about:
+      'When the drill of point-in-time recovery runs, as a cron expression. All fields must match: the default is the first Sunday of a month.',
+  },
+  {
     key: 'pitr.enabled',
     format: flag,
     default: false,

@@ -48,14 +48,19 @@ export const SCHEDULE_SETTINGS: readonly Setting[] = [
 export interface LimitsConfig {
   readonly stallMs: number;
   /** By name of the job. */
-  readonly jobMs: Readonly<Record<'nightly-backup' | 'weekly-cleanup' | 'restore-drill', number>>;
+  readonly jobMs: Readonly<Record<'nightly-backup' | 'weekly-cleanup' | 'restore-drill' | 'pitr-drill', number>>;
 }
 
 export function limitsConfig(values: Values): LimitsConfig {
   const ms = (job: string) => values.number(`limits.${job}Minutes`) * MINUTE_MS;
   return {
     stallMs: values.number('limits.stallSeconds') * 1000,
-    jobMs: { 'nightly-backup': ms('backup'), 'weekly-cleanup': ms('cleanup'), 'restore-drill': ms('drill') },
+    jobMs: {
+      'nightly-backup': ms('backup'),
+      'weekly-cleanup': ms('cleanup'),
+      'restore-drill': ms('drill'),
+      'pitr-drill': ms('drill'),
+    },
   };
 }
 

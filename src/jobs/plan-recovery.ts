@@ -7,7 +7,7 @@ import type { Storage } from '../storage/storage.ts';
 import { chooseWindow, type RecoveryTarget } from '../wal/choose-window.ts';
 import { neededSegments } from '../wal/needed-segments.ts';
 import { momentsOf, readWal, recoverableFrom, type WalInventory } from '../wal/read-wal.ts';
-import type { RecoverableWindow } from '../wal/recoverable.ts';
+import type { Recoverable, RecoverableWindow } from '../wal/recoverable.ts';
 
 export interface RecoverParts {
   /** Configured name of the source. */
@@ -33,8 +33,8 @@ export interface RecoverRequest {
   readonly timeline?: number;
   /** What the server does at the target; it promotes itself by default. */
   readonly action?: 'promote' | 'pause';
-  /** The directory is for a server that only we start: it takes no settings of the source. */
-  readonly apart?: boolean;
+  /** The directory is for a server that only we start: it takes no settings of the source, and reads its WAL from this folder. */
+  readonly apart?: { readonly walFolder: string };
 }
 
 /** What a recovery would fetch, or has fetched. */
@@ -54,22 +54,33 @@ export async function planRecovery(parts: RecoverParts, request: RecoverRequest,
   return (await chooseRecovery(parts, request, signal)).plan;
 }
 
-/** What to recover from, and where all of it is. */
-export async function chooseRecovery(
-  { source, targets, incoming }: RecoverParts,
-  { target, timeline }: RecoverRequest,
+/** All that can be recovered from these targets, with what it takes. */
+export async function recoverableWindows(
+  { source, targets, incoming }: Pick<RecoverParts, 'source' | 'targets' | 'incoming'>,
+  { timeline }: Pick<RecoverRequest, 'timeline'>,
   signal: AbortSignal,
-): Promise<{ plan: RecoveryPlan; inventory: WalInventory }> {
+): Promise<Recoverable & { readonly usable: readonly StoredBaseBackup[]; readonly inventory: WalInventory }> {
   const { bases } = await listBases(targets, source, signal);
   const usable = bases.filter(({ copies }) => copies.some(({ state }) => state === 'whole'));
   const segmentBytes = usable[0]?.manifest.segmentBytes ?? 16 * 2 ** 20;
   const inventory = await readWal({ targets, ...(incoming !== undefined && { incoming }) }, source, segmentBytes, signal);
-  const options = { signal, ...(timeline !== undefined && { timeline }) };
   const found = await recoverableFrom(
     usable.map(({ manifest }) => manifest),
     inventory,
-    options,
+    { signal, ...(timeline !== undefined && { timeline }) },
   );
+  return { ...found, usable, inventory };
+}
+
+/** What to recover from, and where all of it is. */
+export async function chooseRecovery(
+  parts: RecoverParts,
+  { target, timeline }: RecoverRequest,
+  signal: AbortSignal,
+): Promise<{ plan: RecoveryPlan; inventory: WalInventory }> {
+  const found = await recoverableWindows(parts, { ...(timeline !== undefined && { timeline }) }, signal);
+  const { usable, inventory } = found;
+  const { segmentBytes } = inventory;
   const window = chooseWindow(found, target);
   const fileOf = (name: string) => (inventory.copies.has(name) ? name : partialName(name));
   const needed = await neededSegments(window, target, segmentBytes, (name) => momentsOf(inventory, fileOf(name), signal));

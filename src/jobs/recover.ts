@@ -57,10 +57,12 @@ export async function recover(
     }
     await verifyFiles(plan.base, from.target, into, programs, signal);
     if (manifest.tablespaces.length > 0) await mapTablespaces(into, spaces);
-    await fetchAll(plan, inventory, join(into, 'pg_wal'), parts.workers, signal);
-    // All WAL is in place; the server insists on having a command.
-    await writeSettings(request, plan.window, into, 'false');
-    await giveToServerAccount([into, ...(manifest.tablespaces.length > 0 ? [spacesFolder(into)] : [])], signal);
+    const walFolder = request.apart?.walFolder ?? join(into, 'pg_wal');
+    await fetchAll(plan, inventory, walFolder, parts.workers, signal);
+    // Where all WAL is in place, the server insists on having a command all the same.
+    const command = request.apart ? `cp '${walFolder.replaceAll('%', '%%')}/%f' '%p'` : 'false';
+    await writeSettings(request, plan.window, into, command);
+    await giveToServerAccount([into, walFolder, ...(manifest.tablespaces.length > 0 ? [spacesFolder(into)] : [])], signal);
     return { ...plan, dataDirectory: into, tablespaces: spaces };
   } catch (error) {
     const failure = await failureOf(error, into, plan);

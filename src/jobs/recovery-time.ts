@@ -1,12 +1,5 @@
+import type { RecoveryRates } from '../report/newest-pitr-drill.ts';
 import type { RecoveryPlan } from './plan-recovery.ts';
-
-/** How fast a recovery has been, bytes as they are on the disk of a server. */
-export interface RecoveryRates {
-  /** Fetching, extracting and checking the physical backup. */
-  readonly basePerSecond: number;
-  /** Fetching and replaying WAL. */
-  readonly walPerSecond: number;
-}
 
 /** What a small machine does, as long as no drill has measured this one. */
 const GUESS: RecoveryRates = { basePerSecond: 60e6, walPerSecond: 30e6 };

@@ -5,6 +5,9 @@ import type { Socket } from 'node:net';
 import type { Account } from './server-account.ts';
 import { ALIVE_FILE } from './server-leftovers.ts';
 
+/** In the folder of a server whose data directory was made by something else than initdb: who may log in. */
+export const HBA_FILE = 'hba';
+
 /**
  * Keeps the server and outlives us for as long as it takes to remove it: it reads our end of a pipe, which the kernel
  * closes whatever we die of. File descriptor 3 is held open by the server and its children and so tells us their end;
@@ -32,9 +35,12 @@ locales() { [ -e "$folder/localedef" ] || return 0
     [ -e "$folder/locales/$target/LC_CTYPE" ] || return; done <"$folder/localedef"; }
 setpriv=
 case $(readlink -f /usr/bin/setpriv) in */setpriv) setpriv='setpriv --pdeathsig KILL --' ;; esac
-if locales && env \${preload:+"LD_PRELOAD=$preload"} "$bin/initdb" -D "$folder/data" "$@" >>"$folder/server.log" 2>&1 </dev/null; then
-  cat "$folder/settings" >>"$folder/data/postgresql.conf"
-  $setpriv "$bin/postgres" -D "$folder/data" >"$folder/server.log" 2>&1 </dev/null &
+make() { [ -e "$folder/${HBA_FILE}" ] && return
+  env \${preload:+"LD_PRELOAD=$preload"} "$bin/initdb" -D "$folder/data" "$@" >>"$folder/server.log" 2>&1 </dev/null &&
+    cat "$folder/settings" >>"$folder/data/postgresql.conf"; }
+if locales && make "$@"; then
+  set --; [ -e "$folder/${HBA_FILE}" ] && set -- -c "config_file=$folder/settings" -c "hba_file=$folder/${HBA_FILE}"
+  $setpriv "$bin/postgres" -D "$folder/data" "$@" >"$folder/server.log" 2>&1 </dev/null &
   server=$!
   exec 3>&-
   trap '' INT TERM HUP

@@ -22,6 +22,8 @@ const CONTENTS = new Set(
     'group',
     'installation',
     'tablespaces',
+    'data.tablespaces',
+    'hba',
   ]),
 );
 

@@ -8,9 +8,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { BackupError } from '../errors.ts';
 import type { ConnectionOptions } from './connection.ts';
 import { LOCALE_PROGRAM, localeEnvironment, localeFiles, planLocales } from './locales.ts';
-import { SOCKET_FOLDER_MAX } from './private-server.ts';
+import { PRIVATE_HBA, SOCKET_FOLDER_MAX } from './private-server.ts';
+import { awaitRecovery } from './recovery-end.ts';
 import { serverAccount, type Account } from './server-account.ts';
-import { keepServer, type Keeper } from './server-keeper.ts';
+import { HBA_FILE, keepServer, type Keeper } from './server-keeper.ts';
 import { FOLDER_PREFIX, sweepLeftovers } from './server-leftovers.ts';
 import { accountFiles, findAccountNaming } from './unknown-account.ts';
 
@@ -29,6 +30,11 @@ export interface ThrowAwayServerOptions {
   readonly listenOnLoopback?: boolean;
   /** libc locales that are compiled for this server alone; name all that it will use. Throws LOCALE_MISSING. */
   readonly locales?: readonly string[];
+  /**
+   * Makes the data directory, instead of initdb: one that recovers and opens itself. `user` is then a role that it has. The server takes no
+   * configuration from it but `postgresql.auto.conf`, and is waited for without a limit.
+   */
+  readonly fill?: (dataDirectory: string) => Promise<void>;
   readonly startTimeoutSeconds?: number;
   readonly signal?: AbortSignal;
 }
@@ -45,6 +51,8 @@ export interface ThrowAwayServer {
   makeFolder(name: string): Promise<string>;
   /** Folders of servers that were killed together with their keepers, removed at the start. */
   readonly sweptFolders: readonly string[];
+  /** Ends the server in order; its files stay until {@link stop}. */
+  shutDown(signal?: AbortSignal): Promise<void>;
   /** Ends the server at once and removes its folder. May be called more than once. */
   stop(): Promise<void>;
   /** The same as by a crash: SIGKILL, nothing told to clients. */
@@ -61,6 +69,12 @@ const SETTINGS = {
   autovacuum: 'off',
   logging_collector: 'off',
   unix_socket_permissions: '0700',
+} as const;
+
+/** Of a copy of another server: it keeps to itself, and takes whatever transactions were prepared there. */
+const RECOVERING = {
+  ...{ hot_standby: 'off', archive_mode: 'off', max_logical_replication_workers: '0', lc_messages: 'C' },
+  max_prepared_transactions: '1000',
 } as const;
 
 /**
@@ -98,9 +112,15 @@ export async function startThrowAwayServer(options: ThrowAwayServerOptions): Pro
   try {
     sweptFolders = await sweepLeftovers(parentFolder, folder, account);
     const files = { password: `${password}\n`, settings: settingsFile(options, socketFolder, port), ...naming?.files };
-    await writeFiles(folder, { ...files, ...(locales.length > 0 && localeFiles(folder, locales)) }, account);
+    const more = { ...(options.fill && { [HBA_FILE]: PRIVATE_HBA }), ...(locales.length > 0 && localeFiles(folder, locales)) };
+    await writeFiles(folder, { ...files, ...more }, account);
+    const dataDirectory = join(folder, 'data');
+    await options.fill?.(dataDirectory);
     keeper.go();
-    await waitUntilReady(keeper, folder, options);
+    if (options.fill) {
+      const recovering = { dataDirectory, logFile: join(folder, 'server.log'), isGone: () => keeper.serverGone() };
+      await awaitRecovery(recovering, options.signal ?? new AbortController().signal);
+    } else await waitUntilReady(keeper, folder, options);
   } catch (error) {
     await keeper.end('QUIT');
     throw error;
@@ -126,6 +146,11 @@ export async function startThrowAwayServer(options: ThrowAwayServerOptions): Pro
       return path;
     },
     sweptFolders,
+    shutDown: async (signal) => {
+      const [pid] = (await readFile(join(folder, 'data', 'postmaster.pid'), 'utf8')).split('\n');
+      process.kill(Number(pid), 'SIGINT');
+      while (!keeper.serverGone()) await sleep(20, undefined, { signal });
+    },
     stop: () => keeper.end('QUIT'),
     kill: () => keeper.end('KILL'),
   };
@@ -162,9 +187,10 @@ async function waitUntilReady(keeper: Keeper, folder: string, options: ThrowAway
   }
 }
 
-function settingsFile({ settings, listenOnLoopback }: ThrowAwayServerOptions, socketFolder: string, port: number): string {
+function settingsFile({ settings, listenOnLoopback, fill }: ThrowAwayServerOptions, socketFolder: string, port: number): string {
   const all: Record<string, string> = {
     ...SETTINGS,
+    ...(fill && RECOVERING),
     port: String(port),
     listen_addresses: listenOnLoopback === true ? '127.0.0.1' : '',
     unix_socket_directories: `"${socketFolder}"`,

@@ -22,6 +22,7 @@ const KINDS: Readonly<Record<string, { readonly prefix: string; readonly of: 're
   'nightly-backup': { prefix: 'backup_report_', of: 'reports' },
   'weekly-cleanup': { prefix: 'cleanup_report_', of: 'reports' },
   'restore-drill': { prefix: 'monthly_drill_', of: 'drills' },
+  'pitr-drill': { prefix: 'pitr_drill_', of: 'drills' },
   'health-check': { prefix: 'health_report_', of: 'reports' },
 };
 

@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { chmod, mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -8,7 +8,8 @@ import { fileURLToPath } from 'node:url';
 import type { HealthCheck } from '../../src/health/check.ts';
 import { readStreamState, type StreamState } from '../../src/wal/stream-state.ts';
 import { withClient } from '../../src/postgres/connection.ts';
-import { backupManager, sourceSettings, type Ended } from './command.ts';
+import { backupManager, CLI, sourceSettings, type Ended } from './command.ts';
+import { runShell } from './documents.ts';
 import { startTestServer, type TestServer } from './dump-to-file.ts';
 import { isRunning } from './is-running.ts';
 import type { S3Server } from './s3-server.ts';
@@ -22,6 +23,7 @@ export interface Answer {
   readonly wal?: readonly string[];
   readonly windows?: readonly { readonly base: string; readonly toTime?: string; readonly gap?: string }[];
   readonly unusable?: readonly unknown[];
+  readonly measured?: boolean;
   readonly state?: string;
   readonly asked?: string;
   readonly reached?: { readonly lsn: string; readonly lastTransaction?: string; readonly timeline?: number };
@@ -125,11 +127,26 @@ export class PitrGround {
     return await this.server.sql('postgres', text);
   }
 
+  /** The source's clock. */
+  async now(): Promise<string> {
+    const [row] = await this.sql(`SELECT to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS time`);
+    return String(row!['time']);
+  }
+
+  /** The newest physical backup in the local target. */
+  async base(): Promise<{ readonly startLsn: string }> {
+    const folder = join(this.folder, 'backups/base');
+    const name = (await readdir(folder))
+      .filter((each) => each.endsWith('.meta'))
+      .sort()
+      .at(-1)!;
+    return JSON.parse(await readFile(join(folder, name), 'utf8')) as { startLsn: string };
+  }
+
   /** Commits the next number, and returns the source's time right after that. */
   async mark(): Promise<string> {
     await this.sql('INSERT INTO marks SELECT count(*) + 1 FROM marks');
-    const [row] = await this.sql(`SELECT to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS time`);
-    return String(row!['time']);
+    return await this.now();
   }
 
   /** Waits until the instant can be recovered, by what the command says. */
@@ -158,20 +175,48 @@ export class PitrGround {
 
   /** The same by a server that the command starts, and what the command said. */
   async recovered(name: string, ...args: string[]): Promise<{ readonly says: Answer; readonly marks: number }> {
+    const { says, rows } = await this.inspect(name, 'SELECT count(*)::int AS marks FROM marks', ...args);
+    return { says, marks: Number(rows[0]!['marks']) };
+  }
+
+  /** What a query says on a server that `recover --start` starts, which goes afterwards. */
+  async inspect(
+    name: string,
+    query: string,
+    ...args: string[]
+  ): Promise<{ readonly says: Answer; readonly rows: Record<string, unknown>[] }> {
     const into = join(this.folder, name);
     const says = await this.json('recover', '--start', '--into', into, ...args);
-    const { host, pid } = says.server!;
+    if (!says.server) throw new Error(JSON.stringify(says));
+    const { host, pid } = says.server;
     try {
-      const [row] = await withClient({ ...this.server.connection, host }, async (client) => {
-        return (await client.query<{ marks: number }>('SELECT count(*)::int AS marks FROM marks')).rows;
-      });
-      return { says, marks: row!.marks };
+      const { rows } = await withClient({ ...this.server.connection, host }, (client) =>
+        client.query<Record<string, unknown>>(query),
+      );
+      return { says, rows };
     } finally {
       process.kill(pid, 'SIGQUIT');
       while (isRunning(pid)) await sleep(20);
       await rm(into, { recursive: true });
       await rm(`${into}.tablespaces`, { recursive: true, force: true });
     }
+  }
+
+  /** Runs the commands of a document as they stand there, with names of this place in them. */
+  async shell(
+    commands: string,
+    names: Readonly<Record<string, string>>,
+  ): Promise<{ readonly status: number | null; readonly says: string }> {
+    const bin = join(this.folder, 'bin');
+    await mkdir(bin, { recursive: true });
+    await writeFile(join(bin, 'backup-manager'), `#!/bin/sh\nexec ${process.execPath} ${CLI} "$@"\n`, { mode: 0o755 });
+    // The server is started by the test, as an account that it runs as.
+    await writeFile(join(bin, 'pg_ctl'), '#!/bin/sh\n', { mode: 0o755 });
+    const text = Object.entries(names).reduce((all, [name, here]) => all.replaceAll(name, here), commands);
+    return await runShell(`set -e\n${text}`, {
+      cwd: this.folder,
+      env: { ...this.env, PATH: `${bin}:/usr/local/bin:/usr/bin:/bin` },
+    });
   }
 
   async close(): Promise<void> {
