@@ -193,6 +193,30 @@ describe('A dump that stalls', () => {
     }
   });
 
+  test('because the process of the server is stopped in the middle of a COPY is given up, told, and made again', async () => {
+    const { host, port } = server.connection;
+    const proxy = await startTcpProxy(join(host, `.s.PGSQL.${port}`));
+    let pid: number | undefined;
+    try {
+      const daemon = started({ ...stalling, POSTGRES_HOST: '127.0.0.1', POSTGRES_PORT: String(proxy.port) });
+      while (proxy.passed < 2_000_000) await sleep(5);
+      // Held back, the COPY cannot end before its process is found.
+      proxy.hold();
+      pid = await withClient(server.connection, async (client) => {
+        const { rows } = await client.query<{ pid: number }>(
+          `SELECT pid FROM pg_stat_activity WHERE state = 'active' AND query ~ 'COPY .*orders' AND pid <> pg_backend_pid()`,
+        );
+        return rows[0]?.pid;
+      });
+      process.kill(pid!, 'SIGSTOP');
+      proxy.release();
+      await expectRecovery(daemon);
+    } finally {
+      if (pid !== undefined) process.kill(pid, 'SIGCONT');
+      await proxy.stop();
+    }
+  });
+
   test('is not what a long build of an index is, unlike a COPY that stands still', async () => {
     await withClient(server.connection, async (client) => {
       await client.query(`CREATE FUNCTION slow(id int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS

@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
+import { Transform } from 'node:stream';
 
 export interface TcpProxy {
   readonly port: number;
@@ -8,6 +9,9 @@ export interface TcpProxy {
   /** From now on no byte passes on any connection that there is; nobody is told. Connections made after `thaw` work. */
   freeze(): void;
   thaw(): void;
+  /** Passes nothing that the server sends until `release`, on any connection that there is; nothing is lost. */
+  hold(): void;
+  release(): void;
   stop(): Promise<void>;
 }
 
@@ -16,6 +20,7 @@ export async function startTcpProxy(socketPath: string): Promise<TcpProxy> {
   const sockets = new Set<Socket>();
   let passed = 0;
   let isFrozen = false;
+  const pairs = new Set<readonly [from: Transform, to: Socket]>();
   const server = createServer((incoming) => {
     if (isFrozen) {
       sockets.add(incoming.on('error', () => undefined));
@@ -23,8 +28,16 @@ export async function startTcpProxy(socketPath: string): Promise<TcpProxy> {
     }
     const outgoing = connect(socketPath);
     for (const socket of [incoming, outgoing]) sockets.add(socket.on('error', () => undefined));
-    outgoing.on('data', (bytes: Buffer) => (passed += bytes.length));
-    incoming.pipe(outgoing).pipe(incoming);
+    const counted = new Transform({
+      transform(bytes: Buffer, _encoding, done) {
+        passed += bytes.length;
+        done(null, bytes);
+      },
+    });
+    const pair = [counted, incoming] as const;
+    pairs.add(pair);
+    incoming.once('close', () => pairs.delete(pair));
+    incoming.pipe(outgoing).pipe(counted).pipe(incoming);
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -36,9 +49,16 @@ export async function startTcpProxy(socketPath: string): Promise<TcpProxy> {
     freeze() {
       isFrozen = true;
       for (const socket of sockets) socket.unpipe().removeAllListeners('data').pause();
+      for (const [from] of pairs) from.unpipe();
     },
     thaw() {
       isFrozen = false;
+    },
+    hold() {
+      for (const [from] of pairs) from.unpipe();
+    },
+    release() {
+      for (const [from, to] of pairs) from.pipe(to);
     },
     async stop() {
       for (const socket of sockets) socket.destroy();
