@@ -45,6 +45,11 @@ export async function findDump(context: CommandContext, what: string, targetName
       warnings: [],
     };
   }
+  if (what.includes('/') && !isPath && parseDumpName(what) === undefined) {
+    throw new BackupError('BACKUP_UNKNOWN', `There is no file or folder ${path}. Nothing was changed.`, {
+      hint: 'Backups are named by their label: `backup-manager list-backups` shows them. In a container, a path is one of the container.',
+    });
+  }
   const name = what === '' ? 'latest' : isPath ? basename(path) : what;
   const found = await searchBackup(targets, name, {
     allowUnreachable: true,

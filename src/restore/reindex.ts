@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { basename } from 'node:path/posix';
+import { readObject } from '../catalog/catalog.ts';
 import { parseManifest, serializeManifest } from '../catalog/manifest-file.ts';
 import {
   manifestVersion,
@@ -29,9 +30,10 @@ type EndFacts = Pick<Manifest, 'omitted' | 'warnings' | 'tables' | 'sequences' |
 /**
  * Rebuilds the manifest of a dump from the file alone and stores it beside it. Every byte is read; rows are counted and digested
  * anew. Throws `BACKUP_DAMAGED` for a file that is not whole, saying what of it can be saved, `BACKUP_FORMAT` for one that is not
- * ours; nothing is written then.
+ * ours or whose manifest a newer version of this program wrote, which may know more than the file tells; nothing is written then.
  */
 export async function reindexBackup(storage: Storage, key: string, context: RunContext): Promise<Manifest> {
+  await refuseNewerManifest(storage, key + SIDE.manifest, context.signal);
   const manifest = await rebuildManifest(storage, key, context);
   const bytes = serializeManifest(manifest);
   // Writing what could not be read again would be no gain.
@@ -41,6 +43,17 @@ export async function reindexBackup(storage: Storage, key: string, context: RunC
   }
   await storage.put(key + SIDE.manifest, { open, replayable: true, size: bytes.length }, context.signal);
   return manifest;
+}
+
+async function refuseNewerManifest(storage: Storage, key: string, signal: AbortSignal): Promise<void> {
+  if ((await storage.head(key, signal)) === undefined) return;
+  try {
+    parseManifest(await readObject(storage, key, signal), storage.location(key));
+  } catch (error) {
+    signal.throwIfAborted();
+    // One that is damaged or cannot be read is what this is for.
+    if (error instanceof BackupError && error.code === 'BACKUP_FORMAT') throw error;
+  }
 }
 
 /** The manifest that {@link reindexBackup} would store. */

@@ -128,7 +128,13 @@ export function s3Error(error: unknown, action: string, location: string): Backu
   const status = statusOf(error);
   // The code first: the SDK gives a connection that broke off the name TimeoutError.
   const kind = BY_NAME[thrown.code ?? ''] ?? BY_NAME[thrown.name ?? ''] ?? byStatus(status) ?? byMessage(thrown.message);
-  const answer = status === undefined ? '' : ` (HTTP ${status}${thrown.name === undefined ? '' : ` ${thrown.name}`})`;
+  const answer =
+    status !== undefined
+      ? ` (HTTP ${status}${thrown.name === undefined ? '' : ` ${thrown.name}`})`
+      : // Which address was refused, or which name is not known.
+        kind !== undefined && thrown.code !== undefined && thrown.message !== undefined && thrown.message !== ''
+        ? ` (${thrown.message})`
+        : '';
   const words = kind?.words ?? thrown.message ?? String(error);
   return new BackupError(kind?.code ?? 'STORAGE_FAILED', `cannot ${action} ${location}: ${words}${answer}`, {
     cause: error,

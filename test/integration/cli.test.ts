@@ -366,9 +366,13 @@ describe('What is wrong on the command line or in the settings is said clearly, 
     return ended;
   }
 
-  test('no server', async () => {
-    expectBlock(await failing(['create-backup'], { POSTGRES_HOST: '127.0.0.1', POSTGRES_PORT: '1' }), {
-      ...{ status: 10, code: 'SOURCE_UNREACHABLE', says: /127\.0\.0\.1/ },
+  test('no server; with --json the error is in the report, too', async () => {
+    const ended = await failing(['create-backup', '--json'], { POSTGRES_HOST: '127.0.0.1', POSTGRES_PORT: '1' });
+    expectBlock(ended, { status: 10, code: 'SOURCE_UNREACHABLE', says: /127\.0\.0\.1/ });
+    expect(JSON.parse(ended.stdout)).toMatchObject({
+      outcome: 'failure',
+      exitStatus: 10,
+      error: { code: 'SOURCE_UNREACHABLE', hint: expect.any(String) },
     });
   });
 
@@ -427,10 +431,16 @@ describe('What is wrong on the command line or in the settings is said clearly, 
 
   test('a label that nobody knows', async () => {
     for (const command of ['verify', 'restore', 'reindex']) {
-      expectBlock(await failing([command, 'backup_nobody_20200101_000000'], {}), {
-        ...{ status: 30, code: 'BACKUP_UNKNOWN', says: /backup_nobody_20200101_000000/ },
-      });
+      const ended = await failing([command, 'backup_nobody_20200101_000000', '--json'], {});
+      expectBlock(ended, { status: 30, code: 'BACKUP_UNKNOWN', says: /backup_nobody_20200101_000000/ });
+      expect(JSON.parse(ended.stdout)).toMatchObject({ error: { code: 'BACKUP_UNKNOWN', hint: expect.any(String) } });
     }
+  });
+
+  test('a path where nothing is', async () => {
+    expectBlock(await failing(['restore', join(folder, 'nothing.sql'), 'from_nothing'], {}), {
+      ...{ status: 30, code: 'BACKUP_UNKNOWN', says: /There is no file or folder .*nothing\.sql/ },
+    });
   });
 
   test('a mistyped setting, with the nearest valid name; several at once', async () => {

@@ -170,14 +170,17 @@ describe('a verification', () => {
     expect(outcomes(result, 'not-checked')).toHaveLength(9);
   });
 
-  test('refuses a manifest of a newer format', async () => {
+  test('refuses a manifest of a newer format, and rebuilding does not write over it', async () => {
+    const newer = made.gzip.manifest.formatVersion + 97;
     const copy = await copyWith({
-      '.meta': (bytes) => Buffer.from(bytes.toString().replace(/"formatVersion": \d/, '"formatVersion": 3')),
+      '.meta': (bytes) => Buffer.from(bytes.toString().replace(/"formatVersion": \d/, `"formatVersion": ${newer}`)),
     });
-    await expect(verify(copy)).rejects.toMatchObject({
-      code: 'BACKUP_FORMAT',
-      message: expect.stringContaining('format version 3'),
-    });
+    const refusal = { code: 'BACKUP_FORMAT', message: expect.stringContaining(`format version ${newer}`) };
+    await expect(verify(copy)).rejects.toMatchObject(refusal);
+    const { key } = made.gzip;
+    const before = await readObject(copy, key + SIDE.manifest);
+    await expect(reindexBackup(copy, key, quietContext())).rejects.toMatchObject(refusal);
+    expect(await readObject(copy, key + SIDE.manifest)).toEqual(before);
   });
 
   test('finds a row that was changed although every checksum was made anew', async () => {
