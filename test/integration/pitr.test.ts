@@ -221,16 +221,16 @@ describe.each(MAJORS)('point-in-time recovery of PostgreSQL %i', (major) => {
     expect(await readdir(ground.folder)).not.toContain('refused');
   });
 
-  // Where the system has them, they cannot be taken away.
-  const withoutServer = existsSync(`/usr/lib/postgresql/${major}`) ? test.skip : test;
-  withoutServer('without server programs of the very version nothing is fetched', async () => {
-    const into = join(ground.folder, 'refused');
-    const other = installedVersions().find((version) => version.major > major);
-    const env = { ...ground.env, BACKUP_PROGRAM_DIRECTORIES: other?.binDirectory ?? '/nonexistent' };
-    const wrong = await backupManager(['recover', '--start', '--into', into], env);
-    expect(wrong).toMatchObject({ status: 50, stderr: expect.stringContaining(`server programs of version ${major}`) });
-    expect(await readdir(ground.folder)).not.toContain('refused');
-  });
+  // Those of the system cannot be taken away: the other version shows it then.
+  if (!existsSync(`/usr/lib/postgresql/${major}`))
+    test('without server programs of the very version nothing is fetched', async () => {
+      const into = join(ground.folder, 'refused');
+      const other = installedVersions().find((version) => version.major > major);
+      const env = { ...ground.env, BACKUP_PROGRAM_DIRECTORIES: other?.binDirectory ?? '/nonexistent' };
+      const wrong = await backupManager(['recover', '--start', '--into', into], env);
+      expect(wrong).toMatchObject({ status: 50, stderr: expect.stringContaining(`server programs of version ${major}`) });
+      expect(await readdir(ground.folder)).not.toContain('refused');
+    });
 
   testWithMounts('a disk that is too small is told before anything is fetched', async () => {
     const small = join(ground.folder, 'small');
