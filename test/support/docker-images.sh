@@ -28,7 +28,7 @@ pull() {
 }
 
 make_debian() { # SUITE
-  nice -n 10 mmdebstrap --quiet --variant=minbase --mode=root --include=tzdata --aptopt='Acquire::Check-Valid-Until "false"' \
+  mmdebstrap --quiet --variant=minbase --mode=root --include=tzdata --aptopt='Acquire::Check-Valid-Until "false"' \
     --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/locale/*' \
     "$1" - "$(debian_mirror)" 2> "$work/mmdebstrap.log" |
     docker import --change 'CMD ["bash"]' --change 'LABEL stand-in=true' - "debian:$1-slim" > /dev/null || {

@@ -52,7 +52,7 @@ install() {
   # Newest first: 20.2 in sid keeps the checksums of uploads as AWS does, 18.2 in trixie does not.
   for suite in sid trixie; do
     rm -rf "$root.partial"
-    if nice -n 10 mmdebstrap --quiet --variant=minbase --mode=root \
+    if mmdebstrap --quiet --variant=minbase --mode=root \
       --aptopt='Acquire::Check-Valid-Until "false"' \
       --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/locale/*' \
       --include=radosgw,ceph-mon,ceph-osd "$suite" "$root.partial" "$mirror" > "$cache/install.log" 2>&1; then
