@@ -89,3 +89,13 @@ export function toBackupError(error: unknown): BackupError {
     hint: 'This is a failure the program does not know. Please report it with the log lines around it.',
   });
 }
+
+/** What an operation on a file gives, or `value` when there is no such file. */
+export async function absentAs<T>(value: T, operation: Promise<T>): Promise<T> {
+  try {
+    return await operation;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return value;
+    throw error;
+  }
+}

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { systemClock } from '../clock.ts';
 import { loadConfigs, type LoadConfigOptions } from '../config.ts';
 import { chooseSource, covers } from '../config/choose-source.ts';
-import { toBackupError } from '../errors.ts';
+import { absentAs, toBackupError } from '../errors.ts';
 import { HEARTBEAT_FILE, parseStatus, STATUS_FILE } from '../report/source-status.ts';
 import { staleSource } from '../report/status-verdict.ts';
 
@@ -64,13 +64,4 @@ async function heartbeat(options: LoadConfigOptions): Promise<string[]> {
   if (!found) return ['the daemon has not shown that it lives: it does not run, or cannot write beside the reports'];
   const age = systemClock.now().getTime() - found.mtimeMs;
   return Math.abs(age) <= HEARTBEAT_MS ? [] : [`the daemon last showed that it lives ${Math.round(age / 1000)} s ago`];
-}
-
-async function absentAs<T>(value: T, operation: Promise<T>): Promise<T> {
-  try {
-    return await operation;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return value;
-    throw error;
-  }
 }

@@ -1,6 +1,7 @@
 import { open, readdir, readFile, stat, type FileHandle } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { absentAs } from '../errors.ts';
 import { onDisk } from '../storage/disk-error.ts';
 
 const EVERY_MS = 250;
@@ -88,14 +89,5 @@ function parse(text: string): LogLine {
     return typeof fields === 'object' && fields !== null ? { text, fields } : { text };
   } catch {
     return { text };
-  }
-}
-
-async function absentAs<T>(value: T, operation: Promise<T>): Promise<T> {
-  try {
-    return await operation;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return value;
-    throw error;
   }
 }

@@ -1,6 +1,7 @@
 import { lstat, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { FULL } from '../catalog/names.ts';
+import { absentAs } from '../errors.ts';
 import type { Seen } from '../health/permissions.ts';
 import { onDisk } from '../storage/disk-error.ts';
 
@@ -35,13 +36,4 @@ export async function lookAtFiles({ root, reports }: LocalFolders): Promise<Seen
   }
   if (reports !== undefined) await inside(reports, (name) => (PRIVATE_NAMES.test(name) ? 'private' : 'shared'));
   return seen;
-}
-
-async function absentAs<T>(value: T, operation: Promise<T>): Promise<T> {
-  try {
-    return await operation;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return value;
-    throw error;
-  }
 }

@@ -1,5 +1,5 @@
 import { REPORT_VERSION } from './backup-report.ts';
-import { count, error, listOf, measure as seconds, object, text, time } from './schema-pieces.ts';
+import { count, error, listOf, measure as seconds, object, runOf, slot, text, time, times } from './schema-pieces.ts';
 
 const sha256 = { type: 'string', pattern: '^[0-9a-f]{64}$' } as const;
 
@@ -9,14 +9,9 @@ export const backupReportSchema = {
   title: 'Report of one run of the nightly backup',
   ...object(
     {
-      reportVersion: { const: REPORT_VERSION },
-      job: { const: 'nightly-backup' },
-      outcome: { enum: ['success', 'incomplete', 'failure', 'aborted'] },
-      exitStatus: { type: 'integer', minimum: 0, maximum: 255 },
+      ...runOf('nightly-backup', REPORT_VERSION),
       source: { ...text, description: 'Configured name of the source.' },
-      startedAt: time,
-      finishedAt: time,
-      durationSeconds: seconds,
+      ...times,
       phases: listOf(object({ name: text, outcome: { enum: ['done', 'failed'] }, seconds })),
       tables: listOf(object({ schema: text, name: text, rows: count, bytes: { ...count, description: 'Bytes of COPY text.' } })),
       targets: listOf(
@@ -35,7 +30,7 @@ export const backupReportSchema = {
     },
     {
       label: text,
-      slot: { ...time, description: 'When the run was due; absent when it was not started by the schedule.' },
+      slot,
       sizes: object({ raw: count, file: count, toc: count }, { globals: count }, 'Bytes.'),
       codec: object({ name: { enum: ['gzip', 'zstd'] }, level: { anyOf: [{ type: 'integer', minimum: 1 }, { const: 'auto' }] } }),
       snapshot: object({ time, lsn: text }),

@@ -1,5 +1,5 @@
 import type { ErrorReport } from './backup-report.ts';
-import { count, error, listOf, measure as seconds, object, text, time } from './schema-pieces.ts';
+import { count, error, listOf, object, runOf, slot, text, times } from './schema-pieces.ts';
 
 const REPORT_VERSION = 1;
 
@@ -36,21 +36,16 @@ export const baseReportSchema = {
   title: 'Report of one run of the physical backup',
   ...object(
     {
-      reportVersion: { const: REPORT_VERSION },
-      job: { const: 'base-backup' },
-      outcome: { enum: ['success', 'incomplete', 'failure', 'aborted'] },
-      exitStatus: { type: 'integer', minimum: 0, maximum: 255 },
+      ...runOf('base-backup', REPORT_VERSION),
       source: { ...text, description: 'Configured name of the source.' },
-      startedAt: time,
-      finishedAt: time,
-      durationSeconds: seconds,
+      ...times,
       targets: listOf(object({ target: text, state: { enum: ['stored', 'failed'] } })),
       expired: object({ bases: listOf(text), segments: count }, {}, 'What the retention removed afterwards.'),
       warnings: listOf(text),
       versions: object({ dbBackup: text, node: text }),
     },
     {
-      slot: { ...time, description: 'When the run was due; absent when it was not started by the schedule.' },
+      slot,
       ...{ label: text, rawBytes: count, bytes: count, startLsn: text, endLsn: text, error },
     },
   ),

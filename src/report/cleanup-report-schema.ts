@@ -1,5 +1,5 @@
 import { CLEANUP_REPORT_VERSION } from './cleanup-report.ts';
-import { count, error, listOf, measure as number, object, text, time } from './schema-pieces.ts';
+import { count, error, listOf, measure as number, object, runOf, slot, text, time, times } from './schema-pieces.ts';
 
 const reason = object({ rule: text, says: text });
 
@@ -43,14 +43,9 @@ export const cleanupReportSchema = {
   title: 'Report of one run of the weekly clean-up',
   ...object(
     {
-      reportVersion: { const: CLEANUP_REPORT_VERSION },
-      job: { const: 'weekly-cleanup' },
-      outcome: { enum: ['success', 'incomplete', 'failure', 'aborted'] },
-      exitStatus: { type: 'integer', minimum: 0, maximum: 255 },
+      ...runOf('weekly-cleanup', CLEANUP_REPORT_VERSION),
       dryRun: { type: 'boolean' },
-      startedAt: time,
-      finishedAt: time,
-      durationSeconds: number,
+      ...times,
       sources: listOf(
         object({
           source: text,
@@ -80,7 +75,7 @@ export const cleanupReportSchema = {
       versions: object({ dbBackup: text, node: text }),
     },
     {
-      slot: { ...time, description: 'When the run was due; absent when it was not started by the schedule.' },
+      slot,
       error,
     },
   ),

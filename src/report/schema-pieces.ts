@@ -19,4 +19,19 @@ export function listOf(items: object, description?: string): object {
   return { type: 'array', ...(description === undefined ? {} : { description }), items };
 }
 
+/** What the report of a run begins with. */
+export function runOf(job: string, reportVersion: number): Record<string, object> {
+  return {
+    reportVersion: { const: reportVersion },
+    job: { const: job },
+    outcome: { enum: ['success', 'incomplete', 'failure', 'aborted'] },
+    exitStatus: { type: 'integer', minimum: 0, maximum: 255 },
+  };
+}
+
+export const times = { startedAt: time, finishedAt: time, durationSeconds: measure } as const;
+
+/** When the run was due. */
+export const slot = { ...time, description: 'When the run was due; absent when it was not started by the schedule.' } as const;
+
 export const error = object({ code: text, message: text }, { hint: text }, 'What failed, what it means, and what to do next.');

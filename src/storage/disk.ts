@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { open, readdir, rm, stat, statfs } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
-import { BackupError } from '../errors.ts';
+import { absentAs, BackupError } from '../errors.ts';
 import { abortable } from './abortable.ts';
 import { onDisk } from './disk-error.ts';
 import { checkRoot, PRIVATE, READABLE, syncFolder } from './disk-folder.ts';
@@ -190,13 +190,4 @@ async function removeFile(path: string): Promise<void> {
     ),
   );
   if (existed) await syncFolder(dirname(path));
-}
-
-async function absentAs<T>(value: T, operation: Promise<T>): Promise<T> {
-  try {
-    return await operation;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return value;
-    throw error;
-  }
 }

@@ -1,29 +1,19 @@
-import { spawn, type ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { connect, withClient } from '../../src/postgres/connection.ts';
 import { startThrowAwayServer, type ThrowAwayServer } from '../../src/postgres/throw-away-server.ts';
+import { startDaemon as startProcess, type Daemon } from '../support/daemon.ts';
 import { BARE_ENVIRONMENT } from '../support/environment.ts';
 import { backupManager, sourceSettings } from '../support/command.ts';
 import { installedVersions } from '../support/postgres-versions.ts';
 import { processesWith, untilNone } from '../support/processes.ts';
 
-const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
 const EVERY_SECOND = '* * * * * *';
 const { binDirectory } = installedVersions().find(({ major }) => major >= 15)!;
-
-interface Daemon {
-  readonly process: ChildProcess;
-  readonly lines: Record<string, unknown>[];
-  readonly ended: Promise<number | null>;
-  readonly errors: () => string;
-}
 
 let server: ThrowAwayServer;
 let folder: string;
@@ -53,37 +43,15 @@ afterEach(async () => {
 });
 
 function startDaemon(env: Record<string, string>): Daemon {
-  const child = spawn(process.execPath, [MAIN], {
-    stdio: ['ignore', 'pipe', 'pipe'],
-    env: {
-      ...{ ...BARE_ENVIRONMENT, BACKUP_DIR: folder, BACKUP_PROGRAM_DIRECTORIES: binDirectory },
-      // What is run at the start has tests of its own (scheduler.test.ts).
-      BACKUP_CATCH_UP_HOURS: '0',
-      ...sourceSettings(server.connection),
-      ...env,
-    },
+  const daemon = startProcess({
+    ...{ ...BARE_ENVIRONMENT, BACKUP_DIR: folder, BACKUP_PROGRAM_DIRECTORIES: binDirectory },
+    // What is run at the start has tests of its own (scheduler.test.ts).
+    BACKUP_CATCH_UP_HOURS: '0',
+    ...sourceSettings(server.connection),
+    ...env,
   });
-  const lines: Record<string, unknown>[] = [];
-  let [rest, errors] = ['', ''];
-  child.stdout.setEncoding('utf8').on('data', (text: string) => {
-    const parts = (rest + text).split('\n');
-    rest = parts.pop()!;
-    lines.push(...parts.map((line) => JSON.parse(line)));
-  });
-  child.stderr.setEncoding('utf8').on('data', (text: string) => (errors += text));
-  const ended = once(child, 'close').then(([status]) => status as number | null);
-  const daemon = { process: child, lines, ended, errors: () => errors };
   daemons.push(daemon);
   return daemon;
-}
-
-async function logged({ lines, process: child, errors }: Daemon, message: string | RegExp): Promise<Record<string, unknown>> {
-  for (;;) {
-    const line = lines.find(({ msg }) => (typeof message === 'string' ? msg === message : message.test(String(msg))));
-    if (line) return line;
-    if (child.exitCode !== null) throw new Error(`the daemon ended with ${child.exitCode} before "${message}": ${errors()}`);
-    await sleep(20);
-  }
 }
 
 async function reports(): Promise<Record<string, unknown>[]> {
@@ -144,7 +112,7 @@ async function expectNothingLeft(): Promise<void> {
 describe('The daemon', () => {
   test('says once what is scheduled and when next, backs up on schedule, and ends with 0 when idle', async () => {
     const daemon = startDaemon({ BACKUP_SCHEDULE: EVERY_SECOND });
-    const scheduled = await logged(daemon, 'scheduled');
+    const scheduled = await daemon.logged('scheduled');
     expect(scheduled).toMatchObject({
       source: 'postgres',
       targets: ['local'],
@@ -159,7 +127,7 @@ describe('The daemon', () => {
         expect.objectContaining({ job: 'weekly-cleanup', schedule: '0 3 * * 0' }),
       ]),
     });
-    expect(await logged(daemon, /^backup ended/)).toMatchObject({ outcome: 'success', job: 'nightly-backup' });
+    expect(await daemon.logged(/^backup ended/)).toMatchObject({ outcome: 'success', job: 'nightly-backup' });
     // One line for each phase and one for the whole.
     const run = daemon.lines.slice(
       0,
@@ -167,7 +135,7 @@ describe('The daemon', () => {
     );
     const phases = run.filter(({ phase }) => phase !== undefined).map(({ phase }) => phase);
     expect(phases).toEqual(['check targets', 'sweep leftovers', 'inspect source', 'dump', 'store', 'copies']);
-    await logged(daemon, /^health check ended/);
+    await daemon.logged(/^health check ended/);
     const manager = (...args: string[]) => backupManager(args, { BACKUP_DIR: folder, ...sourceSettings(server.connection) });
     expect(await manager('healthcheck', '--live')).toMatchObject({ status: 0 });
     expect(await manager('healthcheck')).toMatchObject({ status: 0, stdout: 'healthy\n' });
@@ -188,14 +156,14 @@ describe('The daemon', () => {
     await writeFile(join(folder, 'evidence.pub'), publicKey);
     const env = { BACKUP_SCHEDULE: '*/2 * * * * *', EVIDENCE_KEY_FILE: keyFile };
     const first = startDaemon(env);
-    expect(await logged(first, 'evidence: entries are signed')).toMatchObject({ ledger: join(folder, 'logs', 'ledger.jsonl') });
-    await logged(first, /^backup ended/);
+    expect(await first.logged('evidence: entries are signed')).toMatchObject({ ledger: join(folder, 'logs', 'ledger.jsonl') });
+    await first.logged(/^backup ended/);
     // It dies: what it was doing, and the slots until it is back, have no entry.
     first.process.kill('SIGKILL');
     await first.ended;
     await sleep(2_500);
     const second = startDaemon(env);
-    await logged(second, /^backup ended/);
+    await second.logged(/^backup ended/);
     second.process.kill('SIGTERM');
     await second.ended;
 
@@ -217,10 +185,10 @@ describe('The daemon', () => {
 
   test('ends with 0 on SIGTERM while nothing runs', async () => {
     const daemon = startDaemon({ BACKUP_SCHEDULE: '0 0 1 1 *' });
-    await logged(daemon, 'scheduled');
+    await daemon.logged('scheduled');
     daemon.process.kill('SIGTERM');
     expect(await daemon.ended).toBe(0);
-    expect(await logged(daemon, 'stopped')).toMatchObject({ aborted: false });
+    expect(await daemon.logged('stopped')).toMatchObject({ aborted: false });
   });
 
   // The lock on the large objects stops pg_dump in the middle of its archive, while workers copy rows.
@@ -233,7 +201,7 @@ describe('The daemon', () => {
       await untilBlocked();
       daemon.process.kill('SIGTERM');
       expect(await daemon.ended).toBe(130);
-      expect(await logged(daemon, /^backup ended/)).toMatchObject({ outcome: 'aborted' });
+      expect(await daemon.logged(/^backup ended/)).toMatchObject({ outcome: 'aborted' });
       await expectNothingLeft();
       expect(await reports()).toMatchObject([{ outcome: 'aborted', exitStatus: 130, error: { code: 'ABORTED' } }]);
     });
@@ -269,7 +237,7 @@ describe('The daemon', () => {
       for (const pid of pids) process.kill(pid, 'SIGSTOP');
       try {
         daemon.process.kill('SIGTERM');
-        await logged(daemon, 'stopping');
+        await daemon.logged('stopping');
         daemon.process.kill('SIGTERM');
         expect(await daemon.ended).toBe(1);
       } finally {
@@ -302,7 +270,7 @@ describe('The daemon', () => {
       const before = (await readdir(join(folder, 'full'))).sort();
       expect(before).toEqual([expect.stringContaining('.partial'), expect.stringContaining('.partial')]);
       const second = startDaemon({ BACKUP_SCHEDULE: EVERY_SECOND });
-      expect(await logged(second, /^backup ended/)).toMatchObject({ outcome: 'failure', error: { code: 'LOCKED' } });
+      expect(await second.logged(/^backup ended/)).toMatchObject({ outcome: 'failure', error: { code: 'LOCKED' } });
       second.process.kill('SIGTERM');
       await second.ended;
       expect((await readdir(join(folder, 'full'))).sort()).toEqual(before);

@@ -10,6 +10,8 @@ export interface Daemon {
   /** Its log so far. */
   readonly lines: Record<string, unknown>[];
   readonly ended: Promise<number | null>;
+  /** What it wrote to standard error so far. */
+  readonly errors: () => string;
   /** The first line of the log with this message, as soon as there is one. */
   logged(message: string | RegExp, matches?: Record<string, unknown>): Promise<Record<string, unknown>>;
 }
@@ -33,6 +35,7 @@ export function startDaemon(env: Record<string, string>): Daemon {
     process: child,
     lines,
     ended,
+    errors: () => errors,
     async logged(message, matches = {}) {
       const fits = ({ msg, ...line }: Record<string, unknown>): boolean =>
         (typeof message === 'string' ? msg === message : message.test(String(msg))) &&
