@@ -17,6 +17,7 @@ import { createDiskStorage } from '../../src/storage/disk.ts';
 import { createS3Storage } from '../../src/storage/s3.ts';
 import type { Storage } from '../../src/storage/storage.ts';
 import { BARE_ENVIRONMENT } from '../support/environment.ts';
+import { SEVERAL_PARTS_TEXT } from '../support/mortal-storage.ts';
 import { installedVersions } from '../support/postgres-versions.ts';
 import { processesWith, untilNone } from '../support/processes.ts';
 import { seededRandom } from '../support/random.ts';
@@ -181,6 +182,24 @@ describe('A backup that dies of SIGKILL', () => {
     }
     await verifyAllGood(await listBackups(targets), () => true);
   }, 900_000);
+
+  test('in the middle of an upload in parts leaves that upload, which the next one ends', async () => {
+    if (!s3) return;
+    // Enough for a first part to be sent while the dump still goes on.
+    await withClient(server.connection, (client) =>
+      client.query(`CREATE TABLE bigger AS SELECT encode(sha512(i::text::bytea), 'hex') AS a FROM generate_series(1, 400000) i`),
+    );
+    try {
+      expect((await runBackup(`name:${SEVERAL_PARTS_TEXT}`)).killed).toBe(true);
+      expect(await leftovers()).toEqual(expect.arrayContaining([expect.stringMatching(/^incomplete upload of .*\.sql\.gz$/)]));
+      const before = await dumpsBy(await listBackups(targets));
+      expect((await runBackup()).summary).toMatchObject({ outcome: 'success' });
+      expect(await leftovers()).toEqual([]);
+      expect(await dumpsBy(await listBackups(targets))).toEqual(expect.arrayContaining(before));
+    } finally {
+      await withClient(server.connection, (client) => client.query('DROP TABLE bigger'));
+    }
+  });
 
   test('between the name of the dump and its manifest leaves a dump that is listed as not indexed', async () => {
     const { killed } = await runBackup('name:after publish full/');

@@ -1,6 +1,10 @@
 import type { DiskStorage } from '../../src/storage/disk.ts';
 import type { Content, Storage } from '../../src/storage/storage.ts';
 
+/** Of an upload in parts of 8 MiB, some have been sent by then. */
+const SEVERAL_PARTS = 20 * 1024 * 1024;
+export const SEVERAL_PARTS_TEXT = ' after several parts';
+
 /** Told of each moment at which the process may be made to die: what is about to happen, or has just happened. */
 export type Moment = (name: string) => void;
 
@@ -48,8 +52,10 @@ export function mortal<T extends Storage>(inner: T, moment: Moment): T {
         return content.replayable;
       },
       async *open(from) {
+        let bytes = from ?? 0;
         for await (const chunk of content.open(from)) {
-          moment(`${name} piece of ${key}`);
+          moment(`${name} piece of ${key}${bytes >= SEVERAL_PARTS ? SEVERAL_PARTS_TEXT : ''}`);
+          bytes += chunk.length;
           yield chunk;
         }
       },
