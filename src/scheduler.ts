@@ -117,6 +117,8 @@ interface Watch {
   /** The first one after that. */
   next: number | undefined;
   running: boolean;
+  /** That run has not had its turn yet. */
+  waits: boolean;
   /** Something has been run since the start. */
   ran: boolean;
 }
@@ -184,7 +186,16 @@ export function createScheduler(entries: readonly ScheduleEntry[], context: Sche
         },
       );
     }
-    return { entry, slots, handled: new HandledSlots(clock), until: 0, next: undefined, running: false, ran: false };
+    return {
+      entry,
+      slots,
+      handled: new HandledSlots(clock),
+      until: 0,
+      next: undefined,
+      running: false,
+      waits: false,
+      ran: false,
+    };
   }
 
   function later(ms: number, run: () => void): void {
@@ -221,8 +232,10 @@ export function createScheduler(entries: readonly ScheduleEntry[], context: Sche
     const date = new Date(slot);
     const facts = { ...namesOf(job), slot: date.toISOString() };
     if (watch.running) {
-      log.warn(facts, 'skipped: the last run still goes on');
-      lose(job, date, 'skipped', 'the last run still went on');
+      // The run that waits comes later than this slot: nothing overlaps, and one run is enough for both.
+      const why = watch.waits ? 'the run of the slot before still waited for its turn' : 'the last run still went on';
+      log.warn(facts, `skipped: ${why}`);
+      lose(job, date, 'skipped', why);
     } else if (lateMs <= ON_TIME_MS) fire(watch, date);
     else {
       const madeUp = lateMs <= (watch.entry.catchUpMs ?? 0);
@@ -259,9 +272,10 @@ export function createScheduler(entries: readonly ScheduleEntry[], context: Sche
   /** A job reports its own failures; one that throws has a bug, which must not end the daemon. */
   function fire(watch: Watch, slot: Date | undefined): void {
     const { job } = watch.entry;
-    Object.assign(watch, { running: true, ran: true });
+    Object.assign(watch, { running: true, waits: false, ran: true });
+    const onWait = (waits: boolean): void => void (watch.waits = waits);
     const run = job
-      .run({ signal: abort.signal, log: log.child(namesOf(job)), clock, ...(slot && { slot }) })
+      .run({ signal: abort.signal, log: log.child(namesOf(job)), clock, onWait, ...(slot && { slot }) })
       .catch((error: unknown): JobOutcome => {
         const failure = toBackupError(error);
         log.error({ ...namesOf(job), err: failure }, 'the job broke');

@@ -1,9 +1,10 @@
 import type { Parts, Program } from '../assemble.ts';
-import { systemClock } from '../clock.ts';
+import { toBackupError } from '../errors.ts';
 import { configOfDatabase, covers, nameOfDatabase } from '../config/choose-source.ts';
 import { discover, type Discovery } from '../jobs/discover.ts';
 import { createForEachDatabase } from '../jobs/each-database.ts';
-import type { Job } from '../jobs/job.ts';
+import type { Job, JobContext } from '../jobs/job.ts';
+import { lookingAfter } from '../jobs/look-after.ts';
 import { Turns, type Claim } from '../jobs/turns.ts';
 import { withTurn } from '../jobs/with-turn.ts';
 import type { ScheduleEntry } from '../scheduler.ts';
@@ -31,12 +32,15 @@ export function scheduledJobs(program: Program): ScheduleEntry[] {
     ];
 
     function jobFor(name: string, make: (each: Parts) => Job): Job {
-      const jobOfParts = (each: Parts): Job => inTurn(name, make(each), each);
+      const jobOfParts = (each: Parts): Job => {
+        const job = inTurn(name, make(each), each);
+        return name === 'nightly-backup' ? lookingAfter(job, each.status, () => each.healthCheck()) : job;
+      };
       if (!parts.config.source.every) return jobOfParts(parts);
       const jobOf = (database: string) => jobOfParts(program.of(configOfDatabase(parts.config, database)));
-      const find = async (signal: AbortSignal): Promise<Discovery> => {
-        const found = await discoverDatabases(parts, signal);
-        await forgetOthers(parts, found);
+      const find = async (context: JobContext): Promise<Discovery> => {
+        const found = await discoverDatabases(parts, context.signal);
+        await forgetOthers(parts, found, context);
         return found;
       };
       return parts.told(createForEachDatabase({ name, source: parts.config.source.name, discover: find, jobOf }));
@@ -49,11 +53,23 @@ export function scheduledJobs(program: Program): ScheduleEntry[] {
     return withTurn(job, own);
   }
 
-  /** In the status file: what is gone has no backups any more, and that is nobody's fault. */
-  async function forgetOthers({ config }: Parts, { databases }: Discovery): Promise<void> {
+  /** What is gone has no backups any more, and that is nobody's fault: the status file drops it, and its alerts are over. */
+  async function forgetOthers({ config }: Parts, { databases }: Discovery, { signal, log, clock }: JobContext): Promise<void> {
     const there = new Set(databases.map((database) => nameOfDatabase(config.source.name, database)));
-    const isKept = (name: string) => !covers(config, name) || there.has(name);
-    await program.board?.keepOnly(isKept, systemClock.now()).catch(() => undefined);
+    const isGone = (name: string) => covers(config, name) && !there.has(name);
+    const { alerts } = program.alerting;
+    try {
+      await program.board?.keepOnly((name) => !isGone(name), clock.now());
+      if (alerts.channels.length === 0) return;
+      const clear = (await alerts.state(signal)).problems.filter(({ source, over }) => over === undefined && isGone(source));
+      if (clear.length > 0) await alerts.tell({ clear }, { log, clock, signal });
+    } catch (error) {
+      signal.throwIfAborted();
+      log.error(
+        { err: toBackupError(error) },
+        'databases that are gone may still be in the status file, and alerts of them may stand',
+      );
+    }
   }
 
   function claims(name: string, { config: { source } }: Parts): Claim[] {

@@ -1,17 +1,18 @@
 import { isGood } from '../catalog/backup.ts';
 import type { Listing } from '../catalog/catalog.ts';
 import type { Parts } from '../assemble.ts';
-import { BackupError } from '../errors.ts';
+import { BackupError, toBackupError } from '../errors.ts';
 import { ageText, durationText, timeText } from '../quantities.ts';
 import type { SourceStatus } from '../report/source-status.ts';
 import type { CommandContext } from './command.ts';
+import { jobHistories, ledgerEntries, passedOverText } from './job-lines.ts';
 import { listOfAll } from './list-all.ts';
 import { findSources } from './each-source.ts';
 import { badBackups } from './bad-backups.ts';
 import { tableLines } from './table.ts';
 
-/** What a screen has room for. */
-const ROWS = 12;
+/** A line for each source: of more, those with problems come first. */
+const ROWS = 50;
 const LISTED = 5;
 
 interface SourceRow {
@@ -29,7 +30,19 @@ export async function statusOfAll(context: CommandContext): Promise<number> {
   const listing = await listOfAll(chosen, signal);
   const known = (await program.board?.read())?.sources ?? {};
   const rows = sources.map((parts) => rowOf(parts, listing, known[parts.config.source.name], now));
+  const unread: BackupError[] = [];
+  const entries = await ledgerEntries(program.evidence()).catch((error: unknown) => {
+    unread.push(toBackupError(error));
+    return [];
+  });
+  const passedOver = chosen.flatMap((parts) =>
+    jobHistories(parts, entries, now).flatMap((history) => {
+      const says = passedOverText(history);
+      return says === undefined ? [] : [`${parts.config.source.name}: ${history.schedule.job} of ${says}`];
+    }),
+  );
   const problems = [
+    ...unread,
     ...failures.map(({ source, error }) => new BackupError(error.code, `${source}: ${error.message}`)),
     ...listing.unreachable.map(({ error }) => error),
     ...rows.flatMap((row) => row.problems),
@@ -41,6 +54,7 @@ export async function statusOfAll(context: CommandContext): Promise<number> {
       healthy: problems.length === 0,
       sources: rows.map(({ value }) => value),
       ...(gone.length > 0 && { gone }),
+      ...(passedOver.length > 0 && { passedOver }),
       problems: problems.map(({ message }) => message),
     },
     [
@@ -54,6 +68,8 @@ export async function statusOfAll(context: CommandContext): Promise<number> {
       ...more(sorted.length - ROWS, 'sources'),
       ...problems.slice(0, LISTED).map(({ message }) => `Attention: ${message}`),
       ...more(problems.length - LISTED, 'problems'),
+      ...passedOver.slice(0, LISTED),
+      ...more(passedOver.length - LISTED, 'slots without a run'),
       ...(gone.length > 0
         ? [`No longer there, backups kept: ${gone.slice(0, LISTED).join(', ')}`, ...more(gone.length - LISTED, 'databases')]
         : []),

@@ -14,6 +14,7 @@ import type { CommandContext } from './command.ts';
 import { isOne } from './each-source.ts';
 import { evidenceState, evidenceText } from './evidence-state.ts';
 import { backupValue } from './list-backups.ts';
+import { jobHistories, jobLines, jobValue, ledgerEntries } from './job-lines.ts';
 import { undeliveredLine } from './notify.ts';
 import { statusOfAll } from './status-all.ts';
 import { ageText, bytesText, durationText, timeText } from '../quantities.ts';
@@ -65,6 +66,8 @@ export async function status(context: CommandContext): Promise<number> {
   const evidence = await evidenceState(context, problems);
 
   const now = clock.now();
+  // What keeps the ledger from being read is told above.
+  const jobs = jobHistories(parts, await ledgerEntries(parts.evidence()).catch(() => []), now);
   const standing = standingOf(seen, parts.status.objectives, undefined);
   const noted = await (parts.status.board?.read() ?? Promise.resolve(undefined)).catch(() => undefined);
   const health = noted?.sources[config.source.name]?.health;
@@ -88,6 +91,7 @@ export async function status(context: CommandContext): Promise<number> {
       }),
       next,
       nextRuns: later,
+      jobs: jobs.map(jobValue),
       ...(standing.newestProven && { newestProven: standing.newestProven }),
       ...(standing.recoverableSince !== undefined && { recoverableSince: standing.recoverableSince }),
       ...{ rpo: standing.rpo, rto: standing.rto },
@@ -116,9 +120,9 @@ export async function status(context: CommandContext): Promise<number> {
         ['RTO', targetText(standing.rto)],
         ['last run', run ? `${run.report.outcome}, ${timeText(new Date(run.report.startedAt))}, ${run.location}` : 'none'],
         ['evidence', evidenceText(evidence)],
-        ...later.map(({ job, next: at }) => [`next ${job}`, `${timeText(at)}, if the daemon runs`] as const),
         ['health', healthText(health)],
       ]),
+      ...jobLines(jobs),
     ],
   );
   return problems[0]?.exitStatus ?? 0;

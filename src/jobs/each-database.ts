@@ -7,7 +7,7 @@ export interface EachDatabaseParts {
   readonly name: string;
   /** Configured name of the source that stands for the databases. */
   readonly source: string;
-  readonly discover: (signal: AbortSignal) => Promise<Discovery>;
+  readonly discover: (context: JobContext) => Promise<Discovery>;
   /** The job of one database, which waits for its turn. */
   readonly jobOf: (database: string) => Job;
 }
@@ -29,7 +29,7 @@ export function createForEachDatabase(parts: EachDatabaseParts): Job {
       const { log, signal } = context;
       let found: Discovery;
       try {
-        found = await parts.discover(signal);
+        found = await parts.discover(context);
       } catch (thrown) {
         const error = toBackupError(signal.aborted ? signal.reason : thrown);
         log.error(errorReport(error), 'the databases of the server are not known; nothing was done');
@@ -46,7 +46,11 @@ export function createForEachDatabase(parts: EachDatabaseParts): Job {
   };
 }
 
-async function runOne(job: Job, database: string, { slot, ...context }: JobContext): Promise<readonly [string, JobOutcome]> {
+async function runOne(
+  job: Job,
+  database: string,
+  { slot, onWait: _, ...context }: JobContext,
+): Promise<readonly [string, JobOutcome]> {
   const log = context.log.child({ database });
   try {
     return [database, await job.run({ ...context, log, ...(slot && { partOf: slot }) })];

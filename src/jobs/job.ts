@@ -12,6 +12,8 @@ export interface JobContext {
   readonly slot?: Date;
   /** Of a run that is a part of another, such as one database of many: the slot of that. */
   readonly partOf?: Date;
+  /** Told when the run begins to wait for its turn, and when that is over: it is not at work then. */
+  readonly onWait?: (waits: boolean) => void;
 }
 
 /** When a run was due; `undefined` for one that somebody started by hand. */

@@ -14,10 +14,14 @@ export function withTurn(job: Job, { turns, claims, evidence }: TurnParts): Job 
   return {
     ...job,
     async run(context) {
-      const { signal, log, clock, slot } = context;
+      const { signal, log, clock, slot, onWait } = context;
       evidence?.opens({ job: job.name, source: job.source }, slot);
       const since = clock.monotonic();
-      const turn = await turns.take(claims, signal, () => log.info('waiting for its turn'));
+      const turn = await turns.take(claims, signal, () => {
+        log.info('waiting for its turn');
+        onWait?.(true);
+      });
+      onWait?.(false);
       const seconds = Math.round((clock.monotonic() - since) / 1000);
       if (seconds > 0) log.info({ seconds }, 'its turn has come');
       try {

@@ -188,8 +188,12 @@ describe('backup-manager', () => {
       'restore-drill',
       'health-check',
     ]);
+    expect(value.jobs[0]).toMatchObject({
+      ...{ job: 'nightly-backup', last: { state: 'done', result: 'success' }, next: expect.stringMatching(/T02:00:00\.000Z$/) },
+    });
     const { stdout } = await backupManager(['status'], env);
     expect(stdout.split('\n').length).toBeLessThan(25);
+    expect(stdout).toMatch(/\n +JOB +LAST RUN +OUTCOME +NEXT.*\n +nightly-backup +\S+.* success +/);
     expect(stdout).toMatch(/newest proven +none.*\n +recoverable +since .*\n +RPO +\d+ min, target 60 min\n +RTO +not known/);
   });
 

@@ -1,6 +1,7 @@
 import { ListMultipartUploadsCommand, type S3Client } from '@aws-sdk/client-s3';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { BackupError } from '../../src/errors.ts';
+import { checkTarget } from '../../src/health/target.ts';
 import { bytesContent } from '../../src/storage/content.ts';
 import { startReplicatedWrite } from '../../src/storage/replicated-write.ts';
 import { withRetries } from '../../src/storage/retrying.ts';
@@ -85,6 +86,10 @@ suite('the S3 storage in front of a real server', () => {
       const storage = connect({ credentials: credentials() });
       const error = { code: 'STORAGE_DENIED', message: expect.stringContaining(words), retryable: false };
       await expect(storage.probe()).rejects.toMatchObject(error);
+      const seen = await storage.probe().catch((thrown: unknown) => thrown as BackupError);
+      expect(checkTarget('s3', storage.location('full'), seen ?? undefined)).toMatchObject({
+        ...{ check: 'target', object: 's3', verdict: 'fail', says: expect.stringContaining(words), hint: expect.any(String) },
+      });
       await expect(storage.put('x', patternContent(20 * MIB))).rejects.toMatchObject(error);
       await expect(collect(storage.get('x'))).rejects.toMatchObject(error);
       await expect(keysOf(storage)).rejects.toMatchObject(error);

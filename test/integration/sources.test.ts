@@ -10,6 +10,7 @@ import { connect, quoteIdentifier, withClient } from '../../src/postgres/connect
 import { startThrowAwayServer, type ThrowAwayServer } from '../../src/postgres/throw-away-server.ts';
 import { backupManager } from '../support/command.ts';
 import { installedVersions } from '../support/postgres-versions.ts';
+import { startReceiver } from '../support/receiver.ts';
 
 const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
 const { binDirectory } = installedVersions().find(({ major }) => major >= 15)!;
@@ -242,6 +243,62 @@ describe('Several sources', () => {
     expect(vague).toMatchObject({ status: 2, stderr: expect.stringContaining('--source all.<database>') });
     await expectIntactLedger(env);
     await query('DROP DATABASE new');
+  });
+
+  test('as many databases of a server are backed up in one night, watched, pinged for and shown on one screen', async () => {
+    const names = Array.from({ length: 5 }, (_, at) => `many${at}`);
+    await query('CREATE DATABASE many0');
+    await query('CREATE TABLE orders AS SELECT i FROM generate_series(1, 500) i', 'many0');
+    for (const name of names.slice(1)) await query(`CREATE DATABASE ${name} TEMPLATE many0`);
+    const receiver = await startReceiver();
+    const locked = await connect({ ...server.connection, database: 'many4' });
+    await locked.query('BEGIN; LOCK orders IN ACCESS EXCLUSIVE MODE');
+    try {
+      const env = {
+        ...(await environment({ sources: { all: { database: '*', exclude: ['post*', 'shop', 'crm', 'erp'] } } })),
+        ...{ BACKUP_LOCK_TIMEOUT: '1', BACKUP_PING_URL: `${receiver.url}/ping`, BACKUP_WEBHOOK_URL: `${receiver.url}/alert` },
+        ...{ CLEANUP_SCHEDULE: NEVER, DRILL_SCHEDULE: NEVER, BACKUP_STAGGER_SECONDS: '0' },
+      };
+      const pings = () =>
+        receiver.requests.filter(({ path }) => path.startsWith('/ping')).map(({ path }) => path.replace(/\?.*/, ''));
+      const alerts = () =>
+        receiver.requests
+          .filter(({ path }) => path === '/alert')
+          .map(({ body }) => JSON.parse(body) as Record<string, string>)
+          // The schedule leaves some slots of the whole out.
+          .filter(({ job, source }) => isBackup(job) && source !== 'all')
+          .map(({ source, status, kind }) => `${source} ${kind} ${status}`);
+      const whole = async () => (await entries()).filter(({ job, source }) => isBackup(job) && source === 'all');
+
+      // Without a good backup they are due as soon as the daemon starts.
+      const daemon = startDaemon({ ...env, BACKUP_SCHEDULE: NEVER });
+      expect(await logged(daemon, ({ msg }) => msg === 'due at the start')).toMatchObject({ source: 'all' });
+      while ((await whole()).length === 0) await sleep(50);
+      await daemon.stop();
+      expect(await whole()).toMatchObject([{ state: 'failed', why: expect.stringContaining('1 of 5 databases') }]);
+      expect(await stored()).toEqual(names.slice(0, -1).map((name) => `all.${name}`));
+      expect(pings()).toEqual(['/ping/start', '/ping/fail']);
+      expect(alerts()).toEqual(['all.many4 failure problem']);
+
+      // Who is gone needs no backup, and nobody is told of it any more.
+      await locked.end();
+      await query('DROP DATABASE many4');
+      const again = startDaemon({ ...env, BACKUP_SCHEDULE: '* * * * * *' });
+      while ((await whole()).every(({ result }) => result !== 'success')) await sleep(50);
+      expect(await backupManager(['healthcheck'], env)).toMatchObject({ status: 0 });
+      await again.stop();
+      expect(alerts()).toEqual(['all.many4 failure problem', 'all.many4 failure recovery']);
+      expect(pings()).toEqual(expect.arrayContaining(['/ping']));
+      // A line for each, though the last runs were stopped.
+      const { stdout } = await backupManager(['status'], env);
+      expect(stdout.split('\n').filter((line) => line.startsWith('all.many'))).toHaveLength(4);
+      expect(stdout.trimEnd().split('\n').length).toBeLessThanOrEqual(24);
+      await expectIntactLedger(env);
+    } finally {
+      await locked.end().catch(() => undefined);
+      await receiver.stop();
+      for (const name of names) await query(`DROP DATABASE IF EXISTS ${name} WITH (FORCE)`);
+    }
   });
 
   test('of one name are backed up by one run at a time, also from two directories; the holder is named', async () => {

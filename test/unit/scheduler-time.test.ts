@@ -1,6 +1,8 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { BackupError } from '../../src/errors.ts';
 import type { Job, JobOutcome } from '../../src/jobs/job.ts';
+import { Turns } from '../../src/jobs/turns.ts';
+import { withTurn } from '../../src/jobs/with-turn.ts';
 import { createLog } from '../../src/log.ts';
 import { createScheduler, type Scheduler } from '../../src/scheduler.ts';
 import { FakeTime } from '../support/fake-time.ts';
@@ -111,6 +113,27 @@ describe('The scheduler', () => {
     await time.pass(HOUR_MS);
     end();
     expect(events).toEqual(['run 03-01T01:00 at 03-01T01:00', 'skipped 03-01T02:00', 'run 03-01T03:00 at 03-01T03:00']);
+  });
+
+  test('takes no run that waits for its turn for one that is at work', async () => {
+    const turns = new Turns(1);
+    const time = new FakeTime('2026-03-01T00:30:00Z');
+    const whys: string[] = [];
+    const job = withTurn({ name: 'job', run: async () => SUCCESS }, { turns, claims: [], evidence: undefined });
+    const made = createScheduler([{ job, expression: '0 * * * *', timeZone: 'UTC' }], {
+      clock: time,
+      timer: time,
+      log: createLog('silent'),
+      onLostSlot: async (_job, slot, state, why) => void whys.push(`${state} ${slot.toISOString().slice(11, 16)}: ${why}`),
+    });
+    scheduler = made;
+    const other = await turns.take([], new AbortController().signal);
+    made.start();
+    await time.pass(2 * HOUR_MS);
+    expect(whys).toEqual(['skipped 02:00: the run of the slot before still waited for its turn']);
+    other!.release();
+    await time.pass(HOUR_MS);
+    expect(whys).toHaveLength(1);
   });
 
   test('runs what is due at its start, in turn, without another run for that slot', async () => {

@@ -1,0 +1,60 @@
+import type { Parts } from '../assemble.ts';
+import type { Evidence } from '../jobs/evidence.ts';
+import { readLedger } from '../report/ledger-file.ts';
+import { splitLines } from '../report/ledger-line.ts';
+import type { LedgerEntry } from '../report/ledger-entry.ts';
+import { runHistory, type JobHistory } from '../report/run-history.ts';
+import { timeText } from '../quantities.ts';
+import { nextSlot, slotsBetween } from '../scheduler.ts';
+import { tableLines } from './table.ts';
+
+/** All of the ledger; nothing where there is none. Throws when it cannot be read. */
+export async function ledgerEntries(evidence: Evidence | undefined): Promise<LedgerEntry[]> {
+  if (!evidence) return [];
+  return splitLines((await readLedger(evidence.ledger.folder)).bytes).flatMap(({ entry }) => entry ?? []);
+}
+
+/** What has become of the scheduled jobs of a source, by the ledger. */
+export function jobHistories({ config }: Parts, entries: readonly LedgerEntry[], now: Date): JobHistory[] {
+  const { schedule, source, pitr } = config;
+  const expressions: Readonly<Record<string, string>> = {
+    'nightly-backup': schedule.backup,
+    'weekly-cleanup': schedule.cleanup,
+    'restore-drill': schedule.drill,
+    'health-check': schedule.health,
+    ...(pitr.enabled && { 'base-backup': schedule.base }),
+  };
+  const { timeZone } = schedule;
+  const schedules = Object.entries(expressions).map(([job, expression]) => ({ job, source: source.name, expression, timeZone }));
+  return runHistory(entries, schedules, { now, nextSlot, slotsBetween, owedWithinMs: 0 });
+}
+
+/** For `--json`. */
+export function jobValue({ schedule, last, lastSuccess, passedOver, next }: JobHistory): object {
+  return {
+    ...{ job: schedule.job, ...(last && { last }), ...(lastSuccess && { lastSuccess }) },
+    ...(passedOver && { passedOver }),
+    ...(next && { next: next.toISOString() }),
+  };
+}
+
+/** Why the newest slot of a job had no run, if none has begun since. */
+export function passedOverText({ passedOver }: JobHistory): string | undefined {
+  if (!passedOver) return undefined;
+  return `${timeText(passedOver.slot ?? passedOver.at)} was ${passedOver.state}: ${passedOver.why ?? 'the ledger does not say why'}`;
+}
+
+/** A line for each job: its last run, how that ended, the next one, and the slot that had none since. */
+export function jobLines(histories: readonly JobHistory[]): string[] {
+  const rows = histories.map((history) => {
+    const { schedule, last, next } = history;
+    return [
+      schedule.job,
+      last ? timeText(last.at) : 'never',
+      last ? (last.result ?? last.state) : '-',
+      next ? timeText(next) : 'never',
+      passedOverText(history) ?? '',
+    ];
+  });
+  return tableLines(['JOB', 'LAST RUN', 'OUTCOME', 'NEXT (if the daemon runs)', ''], rows).map((line) => `  ${line}`);
+}
