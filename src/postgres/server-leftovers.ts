@@ -67,14 +67,21 @@ async function removeIfDead(
   now: number,
 ): Promise<boolean> {
   const facts = await lstat(folder);
-  if (!facts.isDirectory() || facts.uid !== uid) return false;
+  if (!facts.isDirectory()) return false;
   const contents = await readdir(folder);
+  const young = now - facts.mtimeMs < MAKING_MS;
+  if (contents.length === 0 && facts.uid === process.getuid?.() && !young) {
+    // Killed before it could give the folder to the server's account.
+    await rmdir(folder);
+    return true;
+  }
+  if (facts.uid !== uid) return false;
   if (contents.some((name) => !CONTENTS.has(name))) return false;
   if (contents.includes(ALIVE_FILE)) {
     if (!(await lstat(join(folder, ALIVE_FILE))).isFile()) return false;
   } else {
     // Killed before the keeper had its lock, or after it had removed everything else.
-    if (contents.includes('data') || now - facts.mtimeMs < MAKING_MS) return false;
+    if (contents.includes('data') || young) return false;
   }
   const child = spawn('/bin/sh', ['-c', SWEEP, 'throw-away-sweep', folder], {
     cwd: '/',

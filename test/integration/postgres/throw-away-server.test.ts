@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readdirSync } from 'node:fs';
-import { chmod, chown, mkdir, mkdtemp, readFile, readdir, rm, stat, writeFile } from 'node:fs/promises';
+import { chmod, chown, mkdir, mkdtemp, readFile, readdir, rm, stat, writeFile, utimes } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -203,6 +203,9 @@ describe('when our process is killed', () => {
     await writeFile(join(foreign[0]!, 'thesis.txt'), 'dear');
     const young = join(parentFolder, 'throw-away-server-young1');
     await mkdir(young);
+    const old = join(parentFolder, 'throw-away-server-empty1');
+    await mkdir(old);
+    await utimes(old, 0, 0);
 
     const { child, lines, exited } = run();
     await lines.next();
@@ -244,9 +247,13 @@ describe('when our process is killed', () => {
       await sleep(delay);
       child.kill('SIGKILL');
       await exited;
-      const folders = async (): Promise<string[]> =>
-        (await readdir(parentFolder)).filter((name) => name.startsWith('throw-away'));
-      while ((await folders()).length > 0) await sleep(50);
+      // Killed before anybody could be told of the folder, it leaves an empty one, which a later start sweeps.
+      const filled = async (): Promise<string[]> => {
+        const names = (await readdir(parentFolder)).filter((name) => name.startsWith('throw-away'));
+        const contents = await Promise.all(names.map((name) => readdir(join(parentFolder, name)).catch(() => [])));
+        return contents.flat();
+      };
+      while ((await filled()).length > 0) await sleep(50);
     },
     120_000,
   );
