@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { lstat, readdir, rmdir } from 'node:fs/promises';
+import { lstat, readdir, rm, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import type { Account } from './server-account.ts';
@@ -70,9 +70,9 @@ async function removeIfDead(
   if (!facts.isDirectory()) return false;
   const contents = await readdir(folder);
   const young = now - facts.mtimeMs < MAKING_MS;
-  if (contents.length === 0 && facts.uid === process.getuid?.() && !young) {
+  if (contents.every((name) => name === 'socket') && facts.uid === process.getuid?.() && !young) {
     // Killed before it could give the folder to the server's account.
-    await rmdir(folder);
+    await rm(folder, { recursive: true });
     return true;
   }
   if (facts.uid !== uid) return false;
