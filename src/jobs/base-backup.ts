@@ -6,7 +6,7 @@ import { BackupError, toBackupError } from '../errors.ts';
 import { withClient, type ConnectionOptions } from '../postgres/connection.ts';
 import { identifyWalSource, requestSegmentSwitch, type WalSource } from '../postgres/replication.ts';
 import { readServerFacts } from '../postgres/server-facts.ts';
-import { errorReport, type ErrorReport } from '../report/backup-report.ts';
+import { errorReport, redacted } from '../report/backup-report.ts';
 import { BASE_REPORT_VERSION, type BaseReport } from '../report/base-report.ts';
 import { writeReport, type ReportPlace } from '../report/report-file.ts';
 import type { DiskStorage } from '../storage/disk.ts';
@@ -200,8 +200,4 @@ function outcomeOf(error: BackupError | undefined): BaseReport['outcome'] {
   if (error === undefined) return 'success';
   if (error.code === 'ABORTED') return 'aborted';
   return error.code === 'BACKUP_INCOMPLETE' ? 'incomplete' : 'failure';
-}
-
-function redacted(error: ErrorReport, redact: (text: string) => string): ErrorReport {
-  return { ...error, message: redact(error.message), ...(error.hint !== undefined && { hint: redact(error.hint) }) };
 }

@@ -4,7 +4,7 @@ import { judgeCompliance, type RecoveryPoint } from '../drill/compliance.ts';
 import { forecastRestore } from '../drill/forecast.ts';
 import { statusOf, exitStatusOf } from '../drill/verdict.ts';
 import { toBackupError, type BackupError } from '../errors.ts';
-import { errorReport, type ErrorReport } from '../report/backup-report.ts';
+import { errorReport, redacted, type ErrorReport } from '../report/backup-report.ts';
 import {
   DRILL_REPORT_VERSION,
   type DrilledBackup,
@@ -71,7 +71,7 @@ export async function summarize(parts: RestoreDrillParts, found: DrillFindings):
     ...(chosen && { rawBytes: chosen.manifest.file.rawBytes }),
   };
   const wholeTrend = [...trend, point];
-  const redact = redacted(parts.redact);
+  const redact = <T extends FindingReport | ErrorReport>(told: T): T => redacted(told, parts.redact);
   return {
     drill_timestamp: point.drill_timestamp,
     backup_age_minutes: point.backup_age_minutes,
@@ -177,12 +177,4 @@ function rounded(minutes: number): number;
 function rounded(minutes: number | undefined): number | null;
 function rounded(minutes: number | undefined): number | null {
   return minutes === undefined ? null : Math.round(minutes * 100) / 100;
-}
-
-function redacted(redact: (text: string) => string) {
-  return <T extends FindingReport | ErrorReport>(each: T): T => ({
-    ...each,
-    message: redact(each.message),
-    ...(each.hint !== undefined && { hint: redact(each.hint) }),
-  });
 }

@@ -1,6 +1,6 @@
 import { BackupError, toBackupError } from '../errors.ts';
 import { inOrder, worstOf, type HealthCheck } from '../health/check.ts';
-import { errorReport, type ErrorReport } from '../report/backup-report.ts';
+import { errorReport, redacted } from '../report/backup-report.ts';
 import { HEALTH_REPORT_VERSION, type HealthReport } from '../report/health-report.ts';
 import type { LedgerMark } from '../report/look-at-ledger.ts';
 import { writeReport } from '../report/report-file.ts';
@@ -46,7 +46,7 @@ export function createHealthCheck(parts: HealthCheckParts): HealthJob {
       try {
         const found = await healthChecks(parts, memory, context);
         seen = found.seen;
-        checks = inOrder(found.checks).map((check) => redacted(check, parts.redact));
+        checks = inOrder(found.checks).map((check) => redactedCheck(check, parts.redact));
         error = unhealthy(checks);
       } catch (thrown) {
         error = signal.aborted
@@ -67,7 +67,7 @@ export function createHealthCheck(parts: HealthCheckParts): HealthJob {
         durationSeconds: Math.max(0, Math.round(clock.monotonic() - began) / 1000),
         state,
         checks,
-        ...(failure && { error: redactedError(errorReport(failure), parts.redact) }),
+        ...(failure && { error: redacted(errorReport(failure), parts.redact) }),
         versions: { dbBackup: parts.version, node: process.versions.node },
       });
       return await conclude(parts, context, draft, { startedAt, error, seen, checks });
@@ -136,10 +136,6 @@ function nameOf({ check, object }: HealthCheck): string {
   return object === undefined ? check : `${check} ${object}`;
 }
 
-function redacted(check: HealthCheck, redact: (text: string) => string): HealthCheck {
+function redactedCheck(check: HealthCheck, redact: (text: string) => string): HealthCheck {
   return { ...check, says: redact(check.says), ...(check.hint !== undefined && { hint: redact(check.hint) }) };
-}
-
-function redactedError(error: ErrorReport, redact: (text: string) => string): ErrorReport {
-  return { ...error, message: redact(error.message), ...(error.hint !== undefined && { hint: redact(error.hint) }) };
 }

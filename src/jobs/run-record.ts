@@ -5,9 +5,9 @@ import type { BackupError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import {
   errorReport,
+  redacted,
   REPORT_VERSION,
   type BackupReport,
-  type ErrorReport,
   type PhaseReport,
   type TargetReport,
 } from '../report/backup-report.ts';
@@ -113,8 +113,4 @@ export class RunRecord {
 
 function rounded(seconds: number): number {
   return Math.max(0, Math.round(seconds * 1000) / 1000);
-}
-
-function redacted(error: ErrorReport, redact: (text: string) => string): ErrorReport {
-  return { ...error, message: redact(error.message), ...(error.hint === undefined ? {} : { hint: redact(error.hint) }) };
 }

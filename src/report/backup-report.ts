@@ -95,3 +95,11 @@ export interface VersionsReport {
 export function errorReport(error: BackupError): ErrorReport {
   return { code: error.code, message: error.message, ...(error.hint === undefined ? {} : { hint: error.hint }) };
 }
+
+/** The same with the secrets in its texts masked. */
+export function redacted<T extends { readonly message: string; readonly hint?: string }>(
+  told: T,
+  redact: (text: string) => string,
+): T {
+  return { ...told, message: redact(told.message), ...(told.hint !== undefined && { hint: redact(told.hint) }) };
+}

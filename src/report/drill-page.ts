@@ -1,6 +1,6 @@
 import { lineChart } from './drill-chart.ts';
 import type { DrillPhase, DrillReport } from './drill-report.ts';
-import { DRILL_STYLE } from './drill-style.ts';
+import { card, page, TONES, WORDS } from './drill-page-parts.ts';
 import { html } from './html-text.ts';
 
 const HEADLINES: Record<DrillReport['status'], string> = {
@@ -9,35 +9,22 @@ const HEADLINES: Record<DrillReport['status'], string> = {
   inconclusive: 'Nothing is proven: something could not be checked',
 };
 
-const TONES = { passed: 'good', failed: 'bad', inconclusive: 'unsure', skipped: 'none' } as const;
-const WORDS = { passed: 'passed', failed: 'FAILED', inconclusive: 'could not check', skipped: 'not reached' } as const;
-
 /**
  * The report of a drill as one page for a person: nothing is fetched, nothing is run, and every text is shown as it is, whatever a
  * table is called. `json` is the name of the report's other file.
  */
 export function drillPage(report: DrillReport, json: string): string {
-  return `<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
-<title>${html(`Restore drill of ${report.source}, ${report.drill_timestamp.slice(0, 10)}: ${report.status}`)}</title>
-<style>${DRILL_STYLE}</style>
-</head>
-<body>
-${banner(report)}
+  return page(
+    `Restore drill of ${report.source}, ${report.drill_timestamp.slice(0, 10)}: ${report.status}`,
+    `${banner(report)}
 ${cards(report)}
 ${(report.status === 'success' ? [whatHappened, whatWasFound] : [whatWasFound, whatHappened]).map((part) => part(report)).join('\n')}
 ${section('Equality', equality(report))}
 ${section('Assertions', assertions(report))}
 ${section('Recovery point and recovery time', compliance(report))}
 ${section('The backup', backup(report))}
-${section('What this page is', about(report, json))}
-</body>
-</html>
-`;
+${section('What this page is', about(report, json))}`,
+  );
 }
 
 const whatHappened = (report: DrillReport): string => section('Phases', phases(report));
@@ -66,10 +53,6 @@ ${card('Restore', minutes(report.restore_duration_minutes), report.rto_compliant
 ${card('Age of the backup', minutes(report.backup_age_minutes), report.rpo_compliant, `target ${minutes(targets.rpoTargetMinutes)}`)}
 ${card('Worst case in a month', minutes(worst?.minutes ?? null), targets.worstCaseCompliant, 'of changes would have been lost')}
 </div>`;
-}
-
-function card(title: string, value: string, good: boolean, below: string): string {
-  return `<div class="card"><span class="soft">${html(title)}</span><b class="${good ? 'good' : 'bad'}">${html(value)}</b><span class="soft">${html(below)}</span></div>`;
 }
 
 function phases({ phases: all }: DrillReport): string {

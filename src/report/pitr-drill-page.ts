@@ -1,5 +1,5 @@
 import { secondsText } from '../quantities.ts';
-import { DRILL_STYLE } from './drill-style.ts';
+import { card, page, TONES, WORDS } from './drill-page-parts.ts';
 import { html } from './html-text.ts';
 import type { PitrDrillReport, RecoveryProof } from './pitr-drill-report.ts';
 
@@ -8,23 +8,13 @@ const HEADLINES: Record<PitrDrillReport['status'], string> = {
   failure: 'Point-in-time recovery did not pass the drill',
   inconclusive: 'Nothing is proven: something could not be checked',
 };
-const TONES = { passed: 'good', failed: 'bad', inconclusive: 'unsure', skipped: 'none' } as const;
-const WORDS = { passed: 'passed', failed: 'FAILED', inconclusive: 'could not check', skipped: 'not reached' } as const;
 
 /** The report as one page for a person: nothing is fetched, nothing is run. `json` is the name of the report's other file. */
 export function pitrDrillPage(report: PitrDrillReport, json: string): string {
   const { source, drill_timestamp: time, status, error, versions } = report;
-  return `<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
-<title>${html(`Drill of point-in-time recovery of ${source}, ${time.slice(0, 10)}: ${status}`)}</title>
-<style>${DRILL_STYLE}</style>
-</head>
-<body>
-<header class="banner ${status}">
+  return page(
+    `Drill of point-in-time recovery of ${source}, ${time.slice(0, 10)}: ${status}`,
+    `<header class="banner ${status}">
 <h1>${HEADLINES[status]}</h1>
 <p>Drill of point-in-time recovery of <bdi>${html(source)}</bdi>, ${html(time)}.</p>
 ${error ? `<p class="bad">${html(error.message)}</p>` : ''}
@@ -36,10 +26,8 @@ ${recovery('The newest instant', report.newest)}
 <section><h2>What this page is</h2>
 <p class="soft">The instant was chosen by the seed <code>${html(report.seed)}</code>${report.window ? ` between ${html(report.window.from)} and ${html(report.window.to)}` : ''}, read from ${html(report.target)}. Every
 commit record of the WAL was read with pg_waldump, and the recovered server was asked for the fate of each transaction. Made by db-backup
-${html(versions.dbBackup)} on Node ${html(versions.node)}. It says the same as <code>${html(json)}</code> beside it, which is the report that counts.</p></section>
-</body>
-</html>
-`;
+${html(versions.dbBackup)} on Node ${html(versions.node)}. It says the same as <code>${html(json)}</code> beside it, which is the report that counts.</p></section>`,
+  );
 }
 
 function cards({ achieved_rpo_seconds: rpo, recovery_duration_minutes: rto, objectives, ...report }: PitrDrillReport): string {
@@ -50,10 +38,6 @@ ${card('Transactions before the instant', commits ? commits.present.toLocaleStri
 ${card('Recovery point', rpo === null ? 'not known' : secondsText(rpo), report.rpo_compliant, `target ${objectives.rpoTargetMinutes} min`)}
 ${card('Recovery time', rto === null ? 'not known' : secondsText(rto * 60), report.rto_compliant, `target ${objectives.rtoTargetMinutes} min`)}
 </div>`;
-}
-
-function card(title: string, value: string, good: boolean, below: string): string {
-  return `<div class="card"><span class="soft">${html(title)}</span><b class="${good ? 'good' : 'bad'}">${html(value)}</b><span class="soft">${html(below)}</span></div>`;
 }
 
 function phases({ phases: all }: PitrDrillReport): string {
