@@ -1,31 +1,37 @@
 import type { Clock } from '../clock.ts';
 import type { CheckResult, Finding, Verdict } from '../drill/check.ts';
-import { PHASES, type PhaseName, type PhaseVerdict } from '../drill/verdict.ts';
+import { CLEAN_UP, type PhaseName, type PhaseVerdict } from '../drill/verdict.ts';
 import { BackupError, toBackupError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { DrillPhase } from '../report/drill-report.ts';
 
 const GRACE_MS = 20_000;
 
-export interface RecordParts {
+type Judge = (error: BackupError) => Promise<CheckResult>;
+
+export interface RecordParts<N extends string> {
+  /** The phases of the drill, in order. */
+  readonly names: readonly N[];
   readonly clock: Clock;
   readonly log: Log;
   /** Aborted when the drill is to end. */
   readonly signal: AbortSignal;
-  /** How long each phase may take, ms. */
-  readonly timeouts: Readonly<Record<PhaseName, number>>;
+  /** How long each phase may take, ms; one that is not named may take as long as it needs. */
+  readonly timeouts: Readonly<Partial<Record<N, number>>>;
+  /** What it means that a phase threw, where the phase does not say so itself; by default that it could not be checked. */
+  readonly judge?: Judge;
   /** A phase begins. */
-  readonly before?: (name: PhaseName) => Promise<void>;
+  readonly before?: (name: N) => Promise<void>;
   /** How long a phase that ran out of time may take to let go before the drill goes on without it; 20 s by default. */
   readonly graceMs?: number;
 }
 
 /** Runs the phases of a drill: each timed, with its own time limit and its own verdict. */
-export class DrillRecord {
-  readonly #parts: RecordParts;
-  readonly #done = new Map<PhaseName, DrillPhase>();
+export class DrillRecord<N extends string = PhaseName> {
+  readonly #parts: RecordParts<N>;
+  readonly #done = new Map<N, DrillPhase>();
 
-  constructor(parts: RecordParts) {
+  constructor(parts: RecordParts<N>) {
     this.#parts = parts;
   }
 
@@ -34,29 +40,31 @@ export class DrillRecord {
    * that can do without it go on. Throws only when the drill is aborted.
    */
   async phase<T extends CheckResult>(
-    name: PhaseName,
+    name: N,
     run: (signal: AbortSignal) => Promise<T>,
-    judge: (error: BackupError) => Promise<CheckResult> = async (error) => couldNotCheck(error),
+    judge: Judge = this.#parts.judge ?? (async (error) => couldNotCheck(error)),
   ): Promise<T | undefined> {
     const { clock, signal, timeouts } = this.#parts;
     // What clears up runs after an abort, too.
-    if (name !== 'clean-up') signal.throwIfAborted();
+    if (name !== CLEAN_UP) signal.throwIfAborted();
     await this.#parts.before?.(name);
     const began = clock.monotonic();
     const finish = (result: CheckResult) => this.#finish(name, result, (clock.monotonic() - began) / 1000);
     const limit = new AbortController();
-    const timer = setTimeout(() => limit.abort(new BackupError('ABORTED', 'out of time')), timeouts[name]);
-    const within = name === 'clean-up' ? limit.signal : AbortSignal.any([signal, limit.signal]);
+    const limitMs = timeouts[name];
+    const timer =
+      limitMs === undefined ? undefined : setTimeout(() => limit.abort(new BackupError('ABORTED', 'out of time')), limitMs);
+    const within = name === CLEAN_UP ? limit.signal : AbortSignal.any([signal, limit.signal]);
     try {
       const result = await unlessStuck(run(within), limit.signal, this.#parts.graceMs ?? GRACE_MS);
       finish(result);
       return result;
     } catch (thrown) {
-      if (signal.aborted && name !== 'clean-up') {
+      if (signal.aborted && name !== CLEAN_UP) {
         finish({ verdict: 'inconclusive', findings: [{ object: 'the drill', message: 'it was aborted in this phase' }] });
         throw thrown;
       }
-      finish(limit.signal.aborted ? outOfTime(name, timeouts[name]) : await judge(toBackupError(thrown)));
+      finish(limitMs !== undefined && limit.signal.aborted ? outOfTime(name, limitMs) : await judge(toBackupError(thrown)));
       return undefined;
     } finally {
       clearTimeout(timer);
@@ -64,7 +72,7 @@ export class DrillRecord {
   }
 
   /** For phases that the drill did not get to. */
-  skip(names: readonly PhaseName[], message: string): void {
+  skip(names: readonly N[], message: string): void {
     for (const name of names) {
       if (!this.#done.has(name))
         this.#done.set(name, { name, verdict: 'skipped', seconds: 0, findings: [{ object: 'the drill', message }] });
@@ -73,18 +81,18 @@ export class DrillRecord {
 
   /** Every phase, in order. */
   phases(): DrillPhase[] {
-    return PHASES.flatMap((name) => this.#done.get(name) ?? []);
+    return this.#parts.names.flatMap((name) => this.#done.get(name) ?? []);
   }
 
-  verdicts(): ReadonlyMap<PhaseName, PhaseVerdict> {
+  verdicts(): ReadonlyMap<N, PhaseVerdict> {
     return new Map([...this.#done].map(([name, { verdict }]) => [name, verdict]));
   }
 
-  seconds(name: PhaseName): number {
+  seconds(name: N): number {
     return this.#done.get(name)?.seconds ?? 0;
   }
 
-  #finish(name: PhaseName, { verdict, findings }: CheckResult, seconds: number): void {
+  #finish(name: N, { verdict, findings }: CheckResult, seconds: number): void {
     const took = Math.max(0, Math.round(seconds * 1000) / 1000);
     this.#done.set(name, { name, verdict, seconds: took, findings });
     const level = verdict === 'passed' ? 'info' : 'warn';
@@ -106,7 +114,7 @@ export function worst(verdicts: readonly Verdict[]): Verdict {
   return verdicts.includes('failed') ? 'failed' : verdicts.includes('inconclusive') ? 'inconclusive' : 'passed';
 }
 
-function outOfTime(name: PhaseName, limitMs: number): CheckResult {
+function outOfTime(name: string, limitMs: number): CheckResult {
   const setting = `DRILL_TIMEOUT_${name.replace(/[ -]/g, '_').toUpperCase()}`;
   const message = `it did not end within ${Math.round(limitMs / 6000) / 10} minutes and was stopped`;
   return {

@@ -1,18 +1,23 @@
-import { exitStatusOf } from '../drill/verdict.ts';
+import { exitStatusOf, statusOf } from '../drill/verdict.ts';
 import type { ErrorReport } from '../report/backup-report.ts';
 import { pitrDrillPage } from '../report/pitr-drill-page.ts';
 import { PITR_DRILL_REPORT, PITR_DRILL_REPORT_VERSION, type PitrDrillReport } from '../report/pitr-drill-report.ts';
 import { levelOf, reasonOf, storeDrill, violations } from './drill-ending.ts';
 import { dueAt, type JobContext } from './job.ts';
-import type { PitrDrillOutcome, PitrDrillParts, PitrKnowledge } from './pitr-drill.ts';
-import type { PitrDrillPhases } from './pitr-drill-phases.ts';
+import {
+  PITR_PHASES,
+  type PitrDrillOutcome,
+  type PitrDrillParts,
+  type PitrDrillRecord,
+  type PitrKnowledge,
+} from './pitr-drill.ts';
 
 interface Ending {
   readonly startedAt: Date;
   readonly finishedAt: Date;
   readonly durationSeconds: number;
   readonly known: PitrKnowledge;
-  readonly phases: PitrDrillPhases;
+  readonly record: PitrDrillRecord;
   readonly error?: ErrorReport;
 }
 
@@ -44,13 +49,10 @@ export async function concludePitrDrill(parts: PitrDrillParts, context: JobConte
 }
 
 function summaryOf(parts: PitrDrillParts, context: JobContext, ending: Ending): PitrDrillReport {
-  const { startedAt, finishedAt, durationSeconds, known, phases, error } = ending;
+  const { startedAt, finishedAt, durationSeconds, known, record, error } = ending;
   const { rpoMinutes, rtoMinutes } = parts;
-  const status = error
-    ? error.code === 'ABORTED' || phases.status() !== 'failure'
-      ? 'inconclusive'
-      : 'failure'
-    : phases.status();
+  const proven = statusOf(record.verdicts(), PITR_PHASES);
+  const status = error ? (error.code === 'ABORTED' || proven !== 'failure' ? 'inconclusive' : 'failure') : proven;
   const last = known.newest?.reached.lastTransaction;
   const rpo = last === undefined ? null : Math.max(0, (startedAt.getTime() - Date.parse(last)) / 1000);
   const rto = known.newest ? (known.newest.seconds.fetch + known.newest.seconds.replay) / 60 : null;
@@ -71,7 +73,7 @@ function summaryOf(parts: PitrDrillParts, context: JobContext, ending: Ending): 
     ...(known.window && { window: known.window }),
     ...(known.instant && { instant: known.instant }),
     ...(known.newest && { newest: known.newest }),
-    ...{ phases: phases.done, assertions: known.assertions },
+    ...{ phases: record.phases(), assertions: known.assertions },
     objectives: { rpoTargetMinutes: rpoMinutes, rtoTargetMinutes: rtoMinutes },
     ...(error && { error }),
     versions: {

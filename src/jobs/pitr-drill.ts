@@ -3,17 +3,18 @@ import { runAssertions, type AssertionResult } from '../drill/assertions.ts';
 import { noFindings, resultOf, type CheckResult } from '../drill/check.ts';
 import { proveCommits, type CommitProof } from '../drill/commit-proof.ts';
 import { microseconds } from '../drill/transaction-ends.ts';
-import { BackupError, toBackupError } from '../errors.ts';
+import { CLEAN_UP } from '../drill/verdict.ts';
+import { BackupError, toBackupError, type ErrorCode } from '../errors.ts';
 import { errorReport } from '../report/backup-report.ts';
 import type { PitrDrillReport, RecoveryProof } from '../report/pitr-drill-report.ts';
 import { chooseWindow, type RecoveryTarget } from '../wal/choose-window.ts';
 import type { RecoverableWindow } from '../wal/recoverable.ts';
 import { openDrillFolder, sweepDrillFolders, takeTurn, type DrillFolder } from './drill-area.ts';
 import type { RestoreDrillParts } from './drill-parts.ts';
+import { couldNotCheck, DrillRecord, findingOf } from './drill-record.ts';
 import type { Job, JobContext, JobOutcome } from './job.ts';
 import { checkDatabases, checkPages } from './pitr-drill-checks.ts';
 import { concludePitrDrill } from './pitr-drill-conclude.ts';
-import { PitrDrillPhases } from './pitr-drill-phases.ts';
 import { recoverableWindows, type RecoverParts } from './plan-recovery.ts';
 import { recoverApart, type RecoveredApart } from './recover-apart.ts';
 
@@ -65,7 +66,21 @@ export interface PitrKnowledge {
   serverVersion?: string;
 }
 
-const OF_THE_INSTANT = ['commits', 'health', 'assertions', 'page checksums'];
+const OF_THE_INSTANT = ['commits', 'health', 'assertions', 'page checksums'] as const;
+const PROOFS = ['choose', 'recover', ...OF_THE_INSTANT, 'newest'] as const;
+export const PITR_PHASES = [...PROOFS, CLEAN_UP] as const;
+export type PitrDrillRecord = DrillRecord<(typeof PITR_PHASES)[number]>;
+
+/** Faults of this machine: they prove nothing about what is stored. */
+const OF_THE_MACHINE: readonly ErrorCode[] = [
+  ...(['CLIENT_PROGRAM_MISSING', 'SERVER_START_FAILED', 'STORAGE_FULL', 'STORAGE_UNAVAILABLE'] as const),
+  ...(['LOCALE_MISSING', 'INTERNAL'] as const),
+];
+
+/** What is stored should recover: whatever keeps it from that is a failure, unless it is of this machine. */
+async function judge(error: BackupError): Promise<CheckResult> {
+  return OF_THE_MACHINE.includes(error.code) ? couldNotCheck(error) : { verdict: 'failed', findings: [findingOf(error)] };
+}
 
 /**
  * Recovers to a random instant of what is recoverable and proves that exactly what was committed before it is there; then to the newest, for
@@ -80,7 +95,10 @@ export function createPitrDrill(parts: PitrDrillParts, request: PitrDrillRequest
       const startedAt = clock.now();
       const began = clock.monotonic();
       const known: PitrKnowledge = { seed: request.seed ?? randomBytes(6).toString('hex'), assertions: [] };
-      const phases = new PitrDrillPhases({ ...context, before: (name) => parts.watch?.phase?.(name) });
+      const record: PitrDrillRecord = new DrillRecord({
+        ...{ names: PITR_PHASES, clock, log: context.log, signal, timeouts: {}, judge },
+        before: async (name) => parts.watch?.phase?.(name),
+      });
       let error: BackupError | undefined;
       let turn: Awaited<ReturnType<typeof takeTurn>> | undefined;
       try {
@@ -88,19 +106,19 @@ export function createPitrDrill(parts: PitrDrillParts, request: PitrDrillRequest
         await sweepDrillFolders(parts.workFolder);
         const folder = await openDrillFolder(parts.workFolder);
         try {
-          await drill(parts, request, context, folder, phases, known);
+          await drill(parts, request, context, folder, record, known);
         } finally {
-          await phases.run('clean-up', () => cleanUp(folder));
+          await record.phase(CLEAN_UP, () => cleanUp(folder));
         }
       } catch (thrown) {
         error = signal.aborted
           ? new BackupError('ABORTED', 'the drill was aborted; it has proven nothing', { cause: thrown })
           : toBackupError(thrown);
-        phases.skip(['choose', 'recover', ...OF_THE_INSTANT, 'newest'], `the drill ended before: ${error.message}`);
+        record.skip(PROOFS, `the drill ended before: ${error.message}`);
       }
       try {
         const end = { startedAt, finishedAt: clock.now(), durationSeconds: Math.round(clock.monotonic() - began) / 1000 };
-        return await concludePitrDrill(parts, context, { ...end, known, phases, ...(error && { error: errorReport(error) }) });
+        return await concludePitrDrill(parts, context, { ...end, known, record, ...(error && { error: errorReport(error) }) });
       } finally {
         await turn?.release();
       }
@@ -113,45 +131,45 @@ async function drill(
   request: PitrDrillRequest,
   context: JobContext,
   folder: DrillFolder,
-  phases: PitrDrillPhases,
+  record: PitrDrillRecord,
   known: PitrKnowledge,
 ): Promise<void> {
   const { signal, clock } = context;
   const recovery: RecoverParts = { ...parts.recovery, log: context.log };
   const to = (target: RecoveryTarget) => recoverApart(recovery, { target, folder: folder.path, clock, signal });
-  const chosen = await phases.run('choose', async () => {
+  const chosen = await record.phase('choose', async () => {
     const found = await recoverableWindows(recovery, {}, signal);
     const { at } = request;
     if (at === undefined) return { ...PASSED, ...chooseInstant(found.windows, known.seed) };
     return { ...PASSED, window: chooseWindow(found, { kind: 'time', time: at }), instant: at };
   });
   if (!chosen) {
-    phases.skip(['recover', ...OF_THE_INSTANT, 'newest'], 'there is no instant to recover to');
+    record.skip(PROOFS, 'there is no instant to recover to');
     return;
   }
   const { window, instant } = chosen;
   known.window = { base: window.base, from: window.fromTime, to: window.toTime! };
 
-  const first = await phases.run('recover', async () => ({ ...PASSED, at: await to({ kind: 'time', time: instant }) }));
+  const first = await record.phase('recover', async () => ({ ...PASSED, at: await to({ kind: 'time', time: instant }) }));
   if (first) {
     try {
       known.serverVersion = first.at.programs.version;
       known.instant = proofOf(instant, first.at);
-      const proof = await phases.run('commits', () => checkCommits(first.at, folder, instant, signal));
+      const proof = await record.phase('commits', () => checkCommits(first.at, folder, instant, signal));
       if (proof) known.instant = { ...known.instant, commits: commitsReport(proof.proof) };
-      await phases.run('health', () => checkDatabases(first.at.connection, parts, signal));
+      await record.phase('health', () => checkDatabases(first.at.connection, parts, signal));
       const { assertions: files, timeouts } = parts;
-      const asserted = await phases.run('assertions', () =>
+      const asserted = await record.phase('assertions', () =>
         runAssertions({ connection: first.at.connection, folder: files, timeoutSeconds: timeouts.assertions / 1000, signal }),
       );
       known.assertions = asserted?.assertions ?? [];
-      await phases.run('page checksums', () => checkPages(first.at, signal));
+      await record.phase('page checksums', () => checkPages(first.at, signal));
     } finally {
       await first.at.server.stop();
     }
-  } else phases.skip(OF_THE_INSTANT, 'there is no recovered server');
+  } else record.skip(OF_THE_INSTANT, 'there is no recovered server');
 
-  await phases.run('newest', async () => {
+  await record.phase('newest', async () => {
     const at = await to({ kind: 'latest' });
     try {
       known.newest = proofOf('latest', at);

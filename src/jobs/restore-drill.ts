@@ -3,7 +3,7 @@ import type { CheckResult } from '../drill/check.ts';
 import { checkHealth } from '../drill/index-health.ts';
 import { preflightOnNamed } from '../drill/named-server.ts';
 import { allowedBy, preflight, type DrillServer } from '../drill/preflight.ts';
-import type { PhaseName } from '../drill/verdict.ts';
+import { PHASES, type PhaseName } from '../drill/verdict.ts';
 import { BackupError, toBackupError } from '../errors.ts';
 import type { ConnectionOptions } from '../postgres/connection.ts';
 import { DRILL_REPORT, readTrend } from '../report/drill-history.ts';
@@ -58,7 +58,7 @@ export function createRestoreDrill(parts: RestoreDrillParts, request: DrillReque
       const { watch, timeouts, hooks } = parts;
       const known: Knowledge = { trend: [], warnings: [], servers: [], swept: [] };
       const record = new DrillRecord({
-        ...{ clock, log, signal, timeouts },
+        ...{ names: PHASES, clock, log, signal, timeouts },
         before: async (name) => {
           watch?.phase?.(name);
           await hooks?.before?.(name, known.servers.at(-1));

@@ -9,7 +9,7 @@ const PASSED: CheckResult = { verdict: 'passed', findings: [] };
 
 function recordWith(limits: Partial<Record<PhaseName, number>>, signal = new AbortController().signal): DrillRecord {
   const timeouts = { ...(Object.fromEntries(PHASES.map((name) => [name, 60_000])) as Record<PhaseName, number>), ...limits };
-  return new DrillRecord({ clock: systemClock, log: createLog('silent'), signal, timeouts, graceMs: 5 });
+  return new DrillRecord({ names: PHASES, clock: systemClock, log: createLog('silent'), signal, timeouts, graceMs: 5 });
 }
 
 async function passAllBefore(record: DrillRecord, last: PhaseName): Promise<void> {
