@@ -23,6 +23,7 @@ import { writingSince } from './writing-since.ts';
 
 /** How late a backup may be: the time that a run takes, and its attempts. */
 const LATE_MS = 2 * 60 * 60_000;
+
 interface Asked {
   readonly name: string;
   readonly says: string;
@@ -69,7 +70,7 @@ export async function status(context: CommandContext): Promise<number> {
   // What keeps the ledger from being read is told above.
   const jobs = jobHistories(parts, await ledgerEntries(parts.evidence()).catch(() => []), now);
   const standing = standingOf(seen, parts.status.objectives, undefined);
-  const noted = await (parts.status.board?.read() ?? Promise.resolve(undefined)).catch(() => undefined);
+  const noted = await parts.status.board?.read().catch((error: unknown) => void problems.push(toBackupError(error)));
   const health = noted?.sources[config.source.name]?.health;
   const later = [...parts.status.nextRuns(now)].flatMap(([job, at]) => (at ? [{ job, next: at }] : []));
   print(

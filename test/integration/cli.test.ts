@@ -308,6 +308,10 @@ describe('backup-manager', () => {
     await truncate(join(old, 'full', 'backup_shop_20200101_020000.sql.gz'), 100);
     const damaged = await json(['status'], { BACKUP_DIR: old });
     expect(damaged.value.problems).toContain('1 damaged (backup_shop_20200101_020000)');
+
+    await mkdir(join(old, 'logs', 'status.json'), { recursive: true });
+    const unreadable = await json(['status'], { BACKUP_DIR: old });
+    expect(unreadable.value.problems).toContainEqual(expect.stringContaining(join(old, 'logs', 'status.json')));
   });
 
   test('says which newer backup the latest is not, and verifies that one', async () => {
