@@ -13,6 +13,9 @@ export const PHASES = [
 
 export type PhaseName = (typeof PHASES)[number];
 
+/** Those of a drill of point-in-time recovery that prove something, in order. */
+export const PITR_PROOFS = ['choose', 'recover', 'commits', 'health', 'assertions', 'page checksums', 'newest'] as const;
+
 /** `skipped`: what it would have looked at does not exist, because a phase before it did not get that far. */
 export type PhaseVerdict = Verdict | 'skipped';
 

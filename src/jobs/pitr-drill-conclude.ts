@@ -1,16 +1,10 @@
-import { exitStatusOf, statusOf } from '../drill/verdict.ts';
+import { exitStatusOf, PITR_PROOFS, statusOf } from '../drill/verdict.ts';
 import type { ErrorReport } from '../report/backup-report.ts';
 import { pitrDrillPage } from '../report/pitr-drill-page.ts';
 import { PITR_DRILL_REPORT, PITR_DRILL_REPORT_VERSION, type PitrDrillReport } from '../report/pitr-drill-report.ts';
 import { levelOf, reasonOf, storeDrill, violations } from './drill-ending.ts';
 import { dueAt, type JobContext } from './job.ts';
-import {
-  PITR_PHASES,
-  type PitrDrillOutcome,
-  type PitrDrillParts,
-  type PitrDrillRecord,
-  type PitrKnowledge,
-} from './pitr-drill.ts';
+import type { PitrDrillOutcome, PitrDrillParts, PitrDrillRecord, PitrKnowledge } from './pitr-drill.ts';
 
 interface Ending {
   readonly startedAt: Date;
@@ -51,7 +45,7 @@ export async function concludePitrDrill(parts: PitrDrillParts, context: JobConte
 function summaryOf(parts: PitrDrillParts, context: JobContext, ending: Ending): PitrDrillReport {
   const { startedAt, finishedAt, durationSeconds, known, record, error } = ending;
   const { rpoMinutes, rtoMinutes } = parts;
-  const proven = statusOf(record.verdicts(), PITR_PHASES);
+  const proven = statusOf(record.verdicts(), PITR_PROOFS);
   const status = error ? (error.code === 'ABORTED' || proven !== 'failure' ? 'inconclusive' : 'failure') : proven;
   const last = known.newest?.reached.lastTransaction;
   const rpo = last === undefined ? null : Math.max(0, (startedAt.getTime() - Date.parse(last)) / 1000);

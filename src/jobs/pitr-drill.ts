@@ -3,7 +3,7 @@ import { runAssertions, type AssertionResult } from '../drill/assertions.ts';
 import { noFindings, resultOf, type CheckResult } from '../drill/check.ts';
 import { proveCommits, type CommitProof } from '../drill/commit-proof.ts';
 import { microseconds } from '../drill/transaction-ends.ts';
-import { CLEAN_UP } from '../drill/verdict.ts';
+import { CLEAN_UP, PITR_PROOFS } from '../drill/verdict.ts';
 import { BackupError, toBackupError, type ErrorCode } from '../errors.ts';
 import { errorReport } from '../report/backup-report.ts';
 import type { PitrDrillReport, RecoveryProof } from '../report/pitr-drill-report.ts';
@@ -67,8 +67,7 @@ export interface PitrKnowledge {
 }
 
 const OF_THE_INSTANT = ['commits', 'health', 'assertions', 'page checksums'] as const;
-const PROOFS = ['choose', 'recover', ...OF_THE_INSTANT, 'newest'] as const;
-export const PITR_PHASES = [...PROOFS, CLEAN_UP] as const;
+const PITR_PHASES = [...PITR_PROOFS, CLEAN_UP] as const;
 export type PitrDrillRecord = DrillRecord<(typeof PITR_PHASES)[number]>;
 
 /** Faults of this machine: they prove nothing about what is stored. */
@@ -114,7 +113,7 @@ export function createPitrDrill(parts: PitrDrillParts, request: PitrDrillRequest
         error = signal.aborted
           ? new BackupError('ABORTED', 'the drill was aborted; it has proven nothing', { cause: thrown })
           : toBackupError(thrown);
-        record.skip(PROOFS, `the drill ended before: ${error.message}`);
+        record.skip(PITR_PROOFS, `the drill ended before: ${error.message}`);
       }
       try {
         const end = { startedAt, finishedAt: clock.now(), durationSeconds: Math.round(clock.monotonic() - began) / 1000 };
@@ -144,7 +143,7 @@ async function drill(
     return { ...PASSED, window: chooseWindow(found, { kind: 'time', time: at }), instant: at };
   });
   if (!chosen) {
-    record.skip(PROOFS, 'there is no instant to recover to');
+    record.skip(PITR_PROOFS, 'there is no instant to recover to');
     return;
   }
   const { window, instant } = chosen;
