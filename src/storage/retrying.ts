@@ -17,6 +17,9 @@ export interface RetryPolicy {
 
 export const DEFAULT_RETRIES: RetryPolicy = { attempts: 5, baseDelayMs: 500, maxDelayMs: 30_000 };
 
+/** A read or listing that breaks again and again is given up, unless so much came since its attempts were last renewed. */
+const RENEWED_BY = { bytes: 1 << 20, keys: 1000 };
+
 /** Runs `operation` until it succeeds, fails with an error that is not retryable, or has been tried often enough. */
 export async function retry<T>(
   policy: RetryPolicy,
@@ -24,19 +27,25 @@ export async function retry<T>(
   signal?: AbortSignal,
   mayRetry: () => boolean = () => true,
 ): Promise<T> {
-  const { random = Math.random, sleep = pause } = policy;
   for (let attempt = 1; ; attempt += 1) {
     signal?.throwIfAborted();
     try {
       return await operation(attempt);
     } catch (error) {
-      const hopeless = !(error instanceof BackupError) || !error.retryable || attempt >= policy.attempts;
-      if (hopeless || signal?.aborted === true || !mayRetry()) throw error;
-      const delayMs = random() * Math.min(policy.maxDelayMs, policy.baseDelayMs * 2 ** (attempt - 1));
-      policy.onRetry?.(error, attempt, delayMs);
-      await sleep(delayMs, signal);
+      if (!mayRetry()) throw error;
+      await pauseAfter(error, attempt, policy, signal);
     }
   }
+}
+
+/** Waits before the next attempt; throws `error` when there is to be none. */
+async function pauseAfter(error: unknown, attempt: number, policy: RetryPolicy, signal: AbortSignal | undefined): Promise<void> {
+  const { random = Math.random, sleep = pause } = policy;
+  const hopeless = !(error instanceof BackupError) || !error.retryable || attempt >= policy.attempts;
+  if (hopeless || signal?.aborted === true) throw error;
+  const delayMs = random() * Math.min(policy.maxDelayMs, policy.baseDelayMs * 2 ** (attempt - 1));
+  policy.onRetry?.(error, attempt, delayMs);
+  await sleep(delayMs, signal);
 }
 
 /**
@@ -81,52 +90,51 @@ async function* read(
     const offset = (range?.offset ?? 0) + done;
     return range?.length === undefined ? { offset } : { offset, length: range.length - done };
   };
-  yield* resumed(
-    policy,
-    signal,
-    () => inner.get(key, rest(), signal),
-    (chunk) => {
-      done += chunk.length;
-      return true;
-    },
-  );
+  const open = () => inner.get(key, rest(), signal);
+  yield* resumed(policy, signal, open, RENEWED_BY.bytes, ({ length }) => {
+    done += length;
+    return length;
+  });
 }
 
 async function* list(inner: Storage, policy: RetryPolicy, prefix: string, signal: AbortSignal | undefined) {
   const seen = new Set<string>();
-  yield* resumed(
-    policy,
-    signal,
-    () => inner.list(prefix, signal),
-    ({ key }) => seen.size < seen.add(key).size,
-  );
+  const open = () => inner.list(prefix, signal);
+  yield* resumed(policy, signal, open, RENEWED_BY.keys, ({ key }) => (seen.size < seen.add(key).size ? 1 : 0));
 }
 
-/** What `open` gives, opened again after a failure that may pass; `isNew` is asked about each item. Progress renews the attempts. */
+/**
+ * What `open` gives, opened again after a failure that may pass. `take` says how much an item brings, 0 if it came before; with
+ * `renewedBy` of that the attempts begin anew.
+ */
 async function* resumed<T>(
   policy: RetryPolicy,
   signal: AbortSignal | undefined,
   open: () => AsyncIterable<T>,
-  isNew: (item: T) => boolean,
+  renewedBy: number,
+  take: (item: T) => number,
 ): AsyncGenerator<T, void, undefined> {
   let iterator: AsyncIterator<T> | undefined;
+  let failures = 0;
+  let brought = 0;
   try {
     for (;;) {
-      const next = await retry(
-        policy,
-        async () => {
-          iterator ??= open()[Symbol.asyncIterator]();
-          try {
-            return await iterator.next();
-          } catch (error) {
-            iterator = undefined;
-            throw error;
-          }
-        },
-        signal,
-      );
+      signal?.throwIfAborted();
+      let next: IteratorResult<T>;
+      try {
+        iterator ??= open()[Symbol.asyncIterator]();
+        next = await iterator.next();
+      } catch (error) {
+        iterator = undefined;
+        failures += 1;
+        await pauseAfter(error, failures, policy, signal);
+        continue;
+      }
       if (next.done === true) return;
-      if (isNew(next.value)) yield next.value;
+      const amount = take(next.value);
+      brought += amount;
+      if (brought >= renewedBy) [failures, brought] = [0, 0];
+      if (amount > 0) yield next.value;
     }
   } finally {
     await iterator?.return?.();

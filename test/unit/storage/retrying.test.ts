@@ -76,6 +76,20 @@ describe('withRetries', () => {
     expect(read.equals(content.bytes().subarray(10_000, 160_000))).toBe(true);
   });
 
+  test('gives up a read of which each answer brings only a few bytes', async () => {
+    const { storage, inner, pauses } = setup([{ operation: 'get', kind: 'fail', afterBytes: 1000 }]);
+    await inner.put('x', patternContent(100_000));
+    await expect(collect(storage.get('x'))).rejects.toMatchObject({ code: 'STORAGE_UNAVAILABLE' });
+    expect(pauses).toEqual([100, 200, 250]);
+  });
+
+  test('goes on with a long read that breaks now and then', async () => {
+    const { storage, inner } = setup([{ operation: 'get', kind: 'fail', afterBytes: 1 << 20 }]);
+    const content = patternContent(10 << 20, { chunk: 1 << 18 });
+    await inner.put('x', content);
+    expect((await collect(storage.get('x'))).equals(content.bytes())).toBe(true);
+  });
+
   test('lists every key once, although the first listing broke off', async () => {
     const inner = createMemoryStorage({ name: 'memory' });
     for (const key of ['a', 'b', 'c']) await inner.put(key, patternContent(1));
