@@ -11,6 +11,9 @@ import { writingSince } from './writing-since.ts';
 /** Exit status when nothing was found wrong, but not everything could be checked. */
 const INCONCLUSIVE = new BackupError('BACKUP_INCOMPLETE', '').exitStatus;
 
+/** How the failure of a copy ends of which the manifest alone is damaged. */
+const MANIFEST = ': manifest';
+
 /** Re-reads every byte of a backup, on each target that should hold it. */
 export async function verify(context: CommandContext, what: string, targetName: string | undefined): Promise<number> {
   const { parts, config, progress, signal, log, clock, print } = context;
@@ -35,8 +38,11 @@ export async function verify(context: CommandContext, what: string, targetName: 
   print({ label: backup.label, results, absent }, [...results.flatMap(resultLines), ...absent.map(({ says }) => says)]);
   const nowhere = results.length === 0 && absent.every(({ expected }) => expected);
   if (nowhere || results.some(({ outcome }) => outcome === 'failed') || absent.some(({ expected }) => expected)) {
-    throw new BackupError('BACKUP_DAMAGED', `${backup.label} did not pass: ${failures(results, absent).join('; ')}.`, {
-      hint: 'Keep what there is, and restore from a copy that passed. `backup-manager create-backup` makes a new backup.',
+    const failed = failures(results, absent);
+    throw new BackupError('BACKUP_DAMAGED', `${backup.label} did not pass: ${failed.join('; ')}.`, {
+      hint: failed.every((each) => each.endsWith(MANIFEST))
+        ? `The dump itself may be whole: \`backup-manager reindex ${backup.label}\` rebuilds the manifest from it. Then verify again.`
+        : 'Keep what there is, and restore from a copy that passed. `backup-manager create-backup` makes a new backup.',
     });
   }
   return absent.length > 0 || results.some(({ outcome }) => outcome === 'inconclusive') ? INCONCLUSIVE : 0;
