@@ -64,11 +64,11 @@ export function walHealthParts(config: Config, { own }: Pick<Given, 'own'>, base
 
 export function baseBackupParts(config: Config, { own, reports, version }: Given): BaseBackupParts {
   const { spool, targets, retries } = own;
-  const { maxRateKiB, keepDays, enabled } = config.pitr;
+  const { maxRateKiB, keepDays, keepMonths, enabled, incrementals } = config.pitr;
   return {
     ...{ source: config.source.name, connection: config.source.connection, targets, reports, version },
     ...(spool && { spool }),
-    ...{ codec: config.dump.codec, level: LEVEL, workers: config.dump.workers, keepDays, archived: enabled },
+    ...{ codec: config.dump.codec, level: LEVEL, workers: config.dump.workers, rules: { keepDays, keepMonths }, incrementals, archived: enabled },
     ...(maxRateKiB !== undefined && { maxRateKiB }),
     ...{ walWaitMs: WAL_WAIT_MS, repair: retries, redact: config.redact },
     stallTimeoutMs: config.storage.stallTimeoutSeconds * 1000,

@@ -1,12 +1,13 @@
 import { createHash } from 'node:crypto';
 import {
-  BASE_MANIFEST_VERSION,
   baseFileKey,
   baseManifestKey,
+  baseManifestVersion,
   PG_MANIFEST,
   serializeBaseManifest,
   type BaseArchive,
   type BaseManifest,
+  type BaseParent,
 } from '../catalog/base-manifest.ts';
 import type { CopyEntry } from '../catalog/manifest.ts';
 import type { Clock } from '../clock.ts';
@@ -31,6 +32,8 @@ export interface TakeBaseOptions {
   readonly spool?: DiskStorage;
   readonly compress: CompressOptions;
   readonly includeWal: boolean;
+  /** Only what has changed since this one is taken. */
+  readonly parent?: BaseParent & { readonly pgManifest: Uint8Array };
   /** KiB a second; as fast as it goes when absent. */
   readonly maxRate?: number;
   /** Bytes, as good a guess as there is. */
@@ -60,10 +63,10 @@ const EXTENSIONS = { gzip: '.gz', zstd: '.zst' } as const;
 
 /**
  * Takes a base backup and stores its archives on all targets: nothing is visible before the server has said that the backup is complete.
- * Throws when no target has all of it.
+ * Throws when no target has all of it, and `IncrementalRefused` when the server cannot build on the parent; nothing is stored then.
  */
 export async function takeBase(options: TakeBaseOptions): Promise<StoredBase> {
-  const { label, clock, signal, compress } = options;
+  const { label, clock, signal, compress, parent } = options;
   const startedAt = clock.now().toISOString();
   const archives: OpenArchive[] = [];
   const pgManifest: Buffer[] = [];
@@ -73,6 +76,7 @@ export async function takeBase(options: TakeBaseOptions): Promise<StoredBase> {
       options.connection,
       {
         ...{ label, includeWal: options.includeWal, signal },
+        ...(parent && { since: parent.pgManifest }),
         ...(options.maxRate !== undefined && { maxRate: options.maxRate }),
         ...(options.progress && { progress: options.progress }),
       },
@@ -126,12 +130,13 @@ export async function takeBase(options: TakeBaseOptions): Promise<StoredBase> {
     return {
       whole,
       manifest: {
-        ...{ formatVersion: BASE_MANIFEST_VERSION, label, source },
+        ...{ formatVersion: baseManifestVersion(parent !== undefined), label, source },
         ...{ systemIdentifier: server.systemIdentifier, serverVersion: server.version, segmentBytes: server.segmentBytes },
         ...{ timeline: facts.timeline, startLsn: facts.startLsn, endLsn: facts.endLsn },
         ...{ startedAt, finishedAt: facts.finishedAt },
         ...{ includesWal: options.includeWal, codec: compress.codec, tablespaces: facts.tablespaces, archives: stored },
         pgManifest: { bytes: manifestBytes.length, sha256: createHash('sha256').update(manifestBytes).digest('hex') },
+        ...(parent && { parent: { label: parent.label, pgManifestSha256: parent.pgManifestSha256 } }),
         copies,
       },
     };

@@ -7,7 +7,10 @@ import { encodeSource } from './names.ts';
 export const BASE = 'base/';
 /** PostgreSQL's own list of the files with their checksums, for `pg_verifybackup`. */
 export const PG_MANIFEST = 'backup_manifest';
-export const BASE_MANIFEST_VERSION = 1;
+/** Of a full backup. */
+const FULL_VERSION = 1;
+/** Of an incremental one: a version of this program that does not know what it is must not recover from it. */
+const INCREMENTAL_VERSION = 2;
 
 /** A tar archive of a base backup, compressed frame by frame: an ordinary `.tar.gz` or `.tar.zst`. */
 export interface BaseArchive {
@@ -21,6 +24,12 @@ export interface BaseArchive {
   readonly frameBytes: number;
   /** Bytes of each frame in the file, in order. */
   readonly frames: readonly number[];
+}
+
+export interface BaseParent {
+  readonly label: string;
+  /** Of its `backup_manifest`, hex: another backup under the same name is not it. */
+  readonly pgManifestSha256: string;
 }
 
 /** `base/<label>.meta`: what a physical backup is. Written last: a backup without it does not count. */
@@ -45,7 +54,13 @@ export interface BaseManifest {
   readonly tablespaces: readonly { readonly oid: string; readonly location: string }[];
   readonly archives: readonly BaseArchive[];
   readonly pgManifest: { readonly bytes: number; readonly sha256: string };
+  /** An incremental backup has only what has changed since this one, without which it is of no use. Absent: it is a full one. */
+  readonly parent?: BaseParent;
   readonly copies: readonly CopyEntry[];
+}
+
+export function baseManifestVersion(isIncremental: boolean): number {
+  return isIncremental ? INCREMENTAL_VERSION : FULL_VERSION;
 }
 
 /** `base_<source>_<YYYYMMDD>_<HHMMSS>`, UTC. */
@@ -74,16 +89,27 @@ export function parseBaseManifest(bytes: Uint8Array, name: string): BaseManifest
   } catch {
     // Told below.
   }
-  if (typeof value?.formatVersion === 'number' && value.formatVersion > BASE_MANIFEST_VERSION) {
+  if (typeof value?.formatVersion === 'number' && value.formatVersion > INCREMENTAL_VERSION) {
     throw new BackupError('BACKUP_FORMAT', `${name} was written by a newer version of db-backup`, {
       hint: 'Use that version or a newer one. The archives beside it open with tar.',
     });
   }
   const texts = ['label', 'source', 'systemIdentifier', 'startLsn', 'endLsn', 'finishedAt'] as const;
-  if (!value || texts.some((key) => typeof value[key] !== 'string') || !Array.isArray(value.archives)) {
+  if (
+    !value ||
+    texts.some((key) => typeof value[key] !== 'string') ||
+    !Array.isArray(value.archives) ||
+    !isParent(value.parent)
+  ) {
     throw new BackupError('BACKUP_DAMAGED', `${name} is not the manifest of a physical backup`, {
       hint: 'Use the copy on another target, or an older backup. The archives beside it open with tar.',
     });
   }
   return value as BaseManifest;
+}
+
+function isParent(value: unknown): boolean {
+  if (value === undefined) return true;
+  const { label, pgManifestSha256 } = (value ?? {}) as Partial<BaseParent>;
+  return typeof label === 'string' && typeof pgManifestSha256 === 'string';
 }

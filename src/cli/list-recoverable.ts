@@ -1,3 +1,4 @@
+import { usableBases } from '../base/chains.ts';
 import { listBases } from '../base/list-bases.ts';
 import { readWal, recoverableFrom } from '../wal/read-wal.ts';
 import type { CommandContext } from './command.ts';
@@ -15,35 +16,34 @@ export async function listRecoverable(
   const places = recoverFrom(parts, target);
   const { bases, unreadable } = await listBases(places.targets, source, signal);
   const wal = await readWal(places, source, bases[0]?.manifest.segmentBytes ?? DEFAULT_SEGMENT_BYTES, signal);
-  const whole = bases.filter(({ copies }) => copies.some(({ state }) => state === 'whole'));
+  const { usable, unusable: broken } = usableBases(bases);
   const found = await recoverableFrom(
-    whole.map(({ manifest }) => manifest),
+    usable.map(({ manifest }) => manifest),
     wal,
     { signal },
   );
-  const damaged = bases
-    .filter((base) => !whole.includes(base))
-    .map(({ manifest, copies }) => ({
-      base: manifest.label,
-      why: copies.map(({ target, state, detail }) => `${target.name}: ${detail ?? state}`).join('; '),
-    }));
   const unusable = [
     ...found.unusable,
-    ...damaged,
+    ...broken,
     ...unreadable.map(({ location, error }) => ({ base: location, why: error.message })),
   ];
-  const windows = found.windows.map(({ segments, ...window }) => ({ ...window, segments: segments.length }));
+  const parentOf = new Map(usable.map(({ manifest }) => [manifest.label, manifest.parent?.label]));
+  const windows = found.windows.map(({ segments, ...window }) => {
+    const parent = parentOf.get(window.base);
+    return { ...window, segments: segments.length, ...(parent !== undefined && { parent }) };
+  });
   print({ windows, unusable }, [
     ...(windows.length === 0
       ? ['Nothing can be recovered to an instant. `backup-manager create-backup --physical` makes a physical backup.']
       : tableLines(
-          ['BASE', 'FROM', 'TO', 'TIMELINE', 'WAL'],
-          windows.map(({ base, fromTime, toTime, toLsn, timeline, segments, gap }) => [
+          ['BASE', 'FROM', 'TO', 'TIMELINE', 'WAL', 'BUILDS ON'],
+          windows.map(({ base, fromTime, toTime, toLsn, timeline, segments, gap, parent }) => [
             base,
             fromTime,
             `${toTime ?? toLsn}${gap === undefined ? '' : ` (${gap})`}`,
             String(timeline),
             `${segments} segments`,
+            parent ?? '',
           ]),
           [],
         )),

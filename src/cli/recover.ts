@@ -140,13 +140,13 @@ export function recoverFrom({ recovery, targets: all }: Parts, target: string | 
   return { ...rest, targets, ...(near && { incoming }) };
 }
 
-function planValue({ window, wal, baseBytes, walBytes }: RecoveryPlan) {
-  return { ...window, wal, baseBytes, walBytes };
+function planValue({ window, base, wal, baseBytes, walBytes }: RecoveryPlan) {
+  return { ...window, chain: base.chain.map(({ manifest }) => manifest.label), wal, baseBytes, walBytes };
 }
 
 function facts({ window, base, wal, baseBytes, walBytes }: RecoveryPlan): [string, string][] {
   return [
-    ['base', `${base.manifest.label} (${bytesText(baseBytes)})`],
+    ['base', `${base.chain.map(({ manifest }) => manifest.label).join(' + ')} (${bytesText(baseBytes)})`],
     ['WAL', `${wal.length} files (${bytesText(walBytes)}), timeline ${window.timeline}`],
     ['reaches', `${window.toTime ?? 'an instant that is not known'}, ${window.toLsn}`],
   ];

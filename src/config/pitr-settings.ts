@@ -50,6 +50,14 @@ export const PITR_SETTINGS: readonly Setting[] = [
     about: 'How fast the source reads its files for a physical backup; 0: as fast as it can. From 32 on, as PostgreSQL wants it.',
   },
   {
+    key: 'pitr.incrementals',
+    format: integer(0, 1000, 'backups'),
+    default: 0,
+    env: ['PITR_INCREMENTALS'],
+    about:
+      'How many incremental physical backups follow a full one. They need PostgreSQL 17 or later with `summarize_wal = on`; where they cannot be made, a full one is. 0: every one is full.',
+  },
+  {
     key: 'pitr.lagSeconds',
     format: integer(1, 86_400, 'seconds'),
     default: 60,
@@ -96,6 +104,14 @@ export const PITR_SETTINGS: readonly Setting[] = [
     env: ['PITR_KEEP_DAYS'],
     about: 'How far back any instant stays recoverable. The two newest physical backups stay in any case, with their WAL.',
   },
+  {
+    key: 'pitr.keepMonths',
+    format: integer(0, 1200, 'months'),
+    default: 0,
+    env: ['PITR_KEEP_MONTHS'],
+    about:
+      'Of how many calendar months (UTC) the last physical backup stays. Of what is older than `PITR_KEEP_DAYS` only the WAL stays that makes it consistent: it can be recovered to its own end, not to any instant.',
+  },
 ];
 
 export interface PitrConfig {
@@ -104,6 +120,8 @@ export interface PitrConfig {
   readonly intervalSeconds: number;
   /** KiB a second; absent: no limit. */
   readonly maxRateKiB?: number;
+  /** How many incremental physical backups follow a full one. */
+  readonly incrementals: number;
   readonly lagMs: number;
   readonly slotWarnBytes: number;
   /** Absent: no limit but the disk's. */
@@ -113,6 +131,8 @@ export interface PitrConfig {
   /** Absent: all. */
   readonly pushTargets?: readonly string[];
   readonly keepDays: number;
+  /** Calendar months of which the last physical backup stays. */
+  readonly keepMonths: number;
 }
 
 const MIB = 2 ** 20;
@@ -127,11 +147,13 @@ export function pitrConfig(values: Values): PitrConfig {
     slot: values.text('pitr.slot'),
     intervalSeconds: values.number('pitr.intervalSeconds'),
     ...(rate > 0 && { maxRateKiB: Math.max(rate, 32) }),
+    incrementals: values.number('pitr.incrementals'),
     lagMs: values.number('pitr.lagSeconds') * 1000,
     slotWarnBytes: values.number('pitr.slotWarnMiB') * MIB,
     ...(spool > 0 && { spoolBytes: spool * MIB }),
     ...(dropSlot > 0 && { dropSlotBytes: dropSlot * MIB }),
     ...(push.length > 0 && { pushTargets: push }),
     keepDays: values.number('pitr.keepDays'),
+    keepMonths: values.number('pitr.keepMonths'),
   };
 }

@@ -1,19 +1,22 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { publishBase, takeBase, type StoredBase } from '../base/take-base.ts';
+import { publishBase, takeBase, type StoredBase, type TakeBaseOptions } from '../base/take-base.ts';
 import { baseLabel } from '../catalog/base-manifest.ts';
 import type { CodecName } from '../codec/codec.ts';
 import { BackupError, toBackupError } from '../errors.ts';
+import { IncrementalRefused } from '../postgres/base-backup-stream.ts';
 import { withClient, type ConnectionOptions } from '../postgres/connection.ts';
 import { identifyWalSource, requestSegmentSwitch, type WalSource } from '../postgres/replication.ts';
 import { readServerFacts } from '../postgres/server-facts.ts';
 import { errorReport, redacted } from '../report/backup-report.ts';
 import { BASE_REPORT_VERSION, type BaseReport } from '../report/base-report.ts';
 import { writeReport, type ReportPlace } from '../report/report-file.ts';
+import type { PhysicalRules } from '../retention/plan-physical.ts';
 import type { DiskStorage } from '../storage/disk.ts';
 import type { RetryPolicy } from '../storage/retrying.ts';
 import type { Storage } from '../storage/storage.ts';
 import { readWal, recoverableFrom } from '../wal/read-wal.ts';
 import { checkTargets } from './check-targets.ts';
+import { chooseParent } from './choose-parent.ts';
 import { expirePhysical } from './expire-physical.ts';
 import type { Job, JobContext, JobOutcome } from './job.ts';
 
@@ -34,7 +37,9 @@ export interface BaseBackupParts {
   readonly archived: boolean;
   /** How long is waited for that WAL. */
   readonly walWaitMs: number;
-  readonly keepDays: number;
+  readonly rules: PhysicalRules;
+  /** How many incremental backups follow a full one. */
+  readonly incrementals: number;
   readonly repair: RetryPolicy;
   readonly stallTimeoutMs: number;
   readonly redact: (text: string) => string;
@@ -53,6 +58,8 @@ export interface BaseBackup extends Job {
 /** What a run has come to. */
 interface Progress {
   stored?: StoredBase;
+  /** Why it is a full one. */
+  fullBecause?: string;
   targets: BaseReport['targets'];
   expired: BaseReport['expired'];
   readonly warnings: string[];
@@ -88,6 +95,8 @@ export function createBaseBackup(parts: BaseBackupParts): BaseBackup {
           rawBytes: manifest.archives.reduce((sum, { rawBytes }) => sum + rawBytes, 0),
           bytes: manifest.archives.reduce((sum, { bytes }) => sum + bytes, 0),
           ...{ startLsn: manifest.startLsn, endLsn: manifest.endLsn },
+          ...(manifest.parent && { parent: manifest.parent.label }),
+          ...(!manifest.parent && made.fullBecause !== undefined && { fullBecause: made.fullBecause }),
         }),
         ...{ targets: made.targets, expired: made.expired, warnings: made.warnings.map(parts.redact) },
         ...(error && { error: redacted(errorReport(error), parts.redact) }),
@@ -132,7 +141,11 @@ async function backUp(parts: BaseBackupParts, context: JobContext, startedAt: Da
     { signal },
   ).catch(() => 2 ** 30);
   watch?.phase?.('physical backup');
-  const stored = await takeBase({
+  const choice = await chooseParent({
+    ...{ source, connection, targets: usable, incrementals: parts.incrementals, signal },
+    server: { major: server.major, systemIdentifier: origin.systemIdentifier },
+  });
+  const options: TakeBaseOptions = {
     ...{ label: baseLabel(source, startedAt), source, connection, targets: usable },
     server: { version: server.version, systemIdentifier: origin.systemIdentifier, segmentBytes: origin.segmentBytes },
     ...(spool && usable.includes(spool) && { spool }),
@@ -142,7 +155,18 @@ async function backUp(parts: BaseBackupParts, context: JobContext, startedAt: Da
     ...{ expectedSize, repair: parts.repair, stallTimeoutMs: parts.stallTimeoutMs, clock, signal },
     onTargetFailure: (target, error) => log.warn({ target, ...errorReport(error) }, 'a target failed'),
     ...(watch?.progress && { progress: watch.progress.bind(watch) }),
-  });
+  };
+  const inFull = async (why: string, expected: boolean): Promise<StoredBase> => {
+    made.fullBecause = why;
+    log[expected ? 'info' : 'warn']({ label: options.label, why }, 'the physical backup is a full one');
+    return await takeBase(options);
+  };
+  const stored = await ('parent' in choice
+    ? takeBase({ ...options, parent: choice.parent }).catch(async (error: unknown) => {
+        if (!(error instanceof IncrementalRefused)) throw error;
+        return await inFull(`the server cannot build on ${choice.parent.label}: ${error.message}`, false);
+      })
+    : inFull(choice.why, choice.expected));
   if (parts.archived) {
     watch?.phase?.('wait for WAL');
     await waitForWal(parts, stored, origin, context);
@@ -154,7 +178,7 @@ async function backUp(parts: BaseBackupParts, context: JobContext, startedAt: Da
     state: stored.whole.includes(target) ? 'stored' : 'failed',
   }));
   try {
-    const { remove } = await expirePhysical({ source, targets: parts.targets, keepDays: parts.keepDays }, context);
+    const { remove } = await expirePhysical({ source, targets: parts.targets, rules: parts.rules }, context);
     made.expired = { bases: remove.bases, segments: remove.segments.length };
   } catch (error) {
     signal.throwIfAborted();

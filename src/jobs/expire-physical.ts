@@ -1,9 +1,10 @@
+import { usableBases } from '../base/chains.ts';
 import { listBases } from '../base/list-bases.ts';
 import { BASE, baseFileKey, baseManifestKey, PG_MANIFEST } from '../catalog/base-manifest.ts';
 import { encodeSource } from '../catalog/names.ts';
 import { parseLsn } from '../catalog/lsn.ts';
 import { parseWalFile, segmentOf, WAL_META } from '../catalog/wal-names.ts';
-import { planPhysical, type PhysicalPlan, type WalSegment } from '../retention/plan-physical.ts';
+import { planPhysical, type PhysicalPlan, type PhysicalRules, type WalSegment } from '../retention/plan-physical.ts';
 import type { Storage } from '../storage/storage.ts';
 import { readWal, recoverableFrom, storedCopies } from '../wal/read-wal.ts';
 import type { JobContext } from './job.ts';
@@ -13,24 +14,24 @@ const DAY_MS = 24 * 60 * 60_000;
 export interface ExpirePhysicalParts {
   readonly source: string;
   readonly targets: readonly Storage[];
-  readonly keepDays: number;
+  readonly rules: PhysicalRules;
 }
 
 /**
- * Removes physical backups and WAL that nothing needs any more, on all targets; a backup's manifest first. Throws, having removed nothing,
+ * Removes physical backups and WAL that nothing needs any more, on all targets; none before those that build on it, and a backup's manifest
+ * first. Throws, having removed nothing,
  * when a target cannot be listed or a manifest cannot be read: what is not known may be needed.
  */
 export async function expirePhysical(parts: ExpirePhysicalParts, { signal, clock, log }: JobContext): Promise<PhysicalPlan> {
-  const { source, targets, keepDays } = parts;
+  const { source, targets, rules } = parts;
   const { bases, unreadable } = await listBases(targets, source, signal);
   const [odd] = unreadable;
   if (odd) throw odd.error;
   const segmentBytes = bases[0]?.manifest.segmentBytes;
   if (segmentBytes === undefined) return { remove: { bases: [], segments: [] }, keep: [] };
   const wal = await readWal({ targets }, source, segmentBytes, signal);
-  const whole = bases.filter(({ copies }) => copies.some(({ state }) => state === 'whole'));
   const { windows } = await recoverableFrom(
-    whole.map(({ manifest }) => manifest),
+    usableBases(bases).usable.map(({ manifest }) => manifest),
     wal,
     { signal },
   );
@@ -39,12 +40,13 @@ export async function expirePhysical(parts: ExpirePhysicalParts, { signal, clock
     return file === undefined || file.kind === 'history' ? [] : [{ name, timeline: file.timeline, number: file.number }];
   });
   const plan = planPhysical(
-    bases.map(({ manifest: { label, timeline, startLsn, finishedAt } }) => ({
+    bases.map(({ manifest: { label, timeline, startLsn, endLsn, finishedAt, parent } }) => ({
       ...{ label, timeline, firstSegment: segmentOf(parseLsn(startLsn), segmentBytes), finished: Date.parse(finishedAt) },
+      ...{ lastSegment: segmentOf(parseLsn(endLsn), segmentBytes), ...(parent && { parent: parent.label }) },
       good: windows.some(({ base }) => base === label),
     })),
     segments,
-    keepDays,
+    rules,
     clock.now().getTime(),
   );
   for (const label of plan.remove.bases) {

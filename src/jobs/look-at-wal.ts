@@ -1,3 +1,4 @@
+import { usableBases } from '../base/chains.ts';
 import { listBases } from '../base/list-bases.ts';
 import type { Clock } from '../clock.ts';
 import { checkBase, type BaseLook } from '../health/base.ts';
@@ -51,12 +52,12 @@ export async function lookAtBases(
   signal: AbortSignal,
 ): Promise<BaseLook> {
   const { bases } = await listBases(targets, source, signal);
-  const whole = bases.filter(({ copies }) => copies.some(({ state }) => state === 'whole'));
-  const segmentBytes = whole[0]?.manifest.segmentBytes;
+  const { usable } = usableBases(bases);
+  const segmentBytes = usable[0]?.manifest.segmentBytes;
   if (segmentBytes === undefined) return {};
   const wal = await readWal({ targets, incoming: folder }, source, segmentBytes, signal);
   const { windows } = await recoverableFrom(
-    whole.map(({ manifest }) => manifest),
+    usable.map(({ manifest }) => manifest),
     wal,
     { signal },
   );

@@ -15,7 +15,7 @@ import { couldNotCheck, DrillRecord, findingOf } from './drill-record.ts';
 import type { Job, JobContext, JobOutcome } from './job.ts';
 import { checkDatabases, checkPages } from './pitr-drill-checks.ts';
 import { concludePitrDrill } from './pitr-drill-conclude.ts';
-import { recoverableWindows, type RecoverParts } from './plan-recovery.ts';
+import { rawBytesOf, recoverableWindows, type RecoverParts } from './plan-recovery.ts';
 import { recoverApart, type RecoveredApart } from './recover-apart.ts';
 
 /** Everything that the drill of point-in-time recovery works with. */
@@ -238,10 +238,9 @@ async function checkCommits(
 }
 
 function proofOf(asked: string, { recovered, reached, seconds }: RecoveredApart): RecoveryProof {
-  const { base, diskBytes } = recovered;
-  const baseBytes = base.manifest.archives.reduce((sum, { rawBytes }) => sum + rawBytes, 0);
+  const { base, walRawBytes } = recovered;
   const rounded = { fetch: Math.round(seconds.fetch * 1000) / 1000, replay: Math.round(seconds.replay * 1000) / 1000 };
-  return { asked, base: base.manifest.label, reached, seconds: rounded, bytes: { base: baseBytes, wal: diskBytes - baseBytes } };
+  return { asked, base: base.manifest.label, reached, seconds: rounded, bytes: { base: rawBytesOf(base), wal: walRawBytes } };
 }
 
 function commitsReport({ last, next, ...counts }: CommitProof): NonNullable<RecoveryProof['commits']> {

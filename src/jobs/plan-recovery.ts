@@ -1,4 +1,6 @@
-import { listBases, type StoredBaseBackup } from '../base/list-bases.ts';
+import { usableBases, type UsableBase } from '../base/chains.ts';
+import { listBases } from '../base/list-bases.ts';
+import type { BaseArchive } from '../catalog/base-manifest.ts';
 import { partialName } from '../catalog/wal-names.ts';
 import type { Log } from '../log.ts';
 import type { ConnectionOptions } from '../postgres/connection.ts';
@@ -40,12 +42,14 @@ export interface RecoverRequest {
 /** What a recovery would fetch, or has fetched. */
 export interface RecoveryPlan {
   readonly window: RecoverableWindow;
-  readonly base: StoredBaseBackup;
+  readonly base: UsableBase;
   /** Files of WAL, the open segment last if it is needed. */
   readonly wal: readonly string[];
   readonly baseBytes: number;
   readonly walBytes: number;
-  /** What the new data directory takes. */
+  /** Of the WAL, as the server reads it. */
+  readonly walRawBytes: number;
+  /** What the new data directory takes, with what lies beside it meanwhile. */
   readonly diskBytes: number;
 }
 
@@ -59,9 +63,9 @@ export async function recoverableWindows(
   { source, targets, incoming }: Pick<RecoverParts, 'source' | 'targets' | 'incoming'>,
   { timeline }: Pick<RecoverRequest, 'timeline'>,
   signal: AbortSignal,
-): Promise<Recoverable & { readonly usable: readonly StoredBaseBackup[]; readonly inventory: WalInventory }> {
+): Promise<Recoverable & { readonly usable: readonly UsableBase[]; readonly inventory: WalInventory }> {
   const { bases } = await listBases(targets, source, signal);
-  const usable = bases.filter(({ copies }) => copies.some(({ state }) => state === 'whole'));
+  const { usable, unusable } = usableBases(bases);
   const segmentBytes = usable[0]?.manifest.segmentBytes ?? 16 * 2 ** 20;
   const inventory = await readWal({ targets, ...(incoming !== undefined && { incoming }) }, source, segmentBytes, signal);
   const found = await recoverableFrom(
@@ -69,7 +73,7 @@ export async function recoverableWindows(
     inventory,
     { signal, ...(timeline !== undefined && { timeline }) },
   );
-  return { ...found, usable, inventory };
+  return { windows: found.windows, unusable: [...found.unusable, ...unusable], usable, inventory };
 }
 
 /** What to recover from, and where all of it is. */
@@ -92,9 +96,20 @@ export async function chooseRecovery(
     inventory,
     plan: {
       ...{ window, base, wal },
-      diskBytes: base.manifest.archives.reduce((sum, { rawBytes }) => sum + rawBytes, 0) + files.length * segmentBytes,
-      baseBytes: base.manifest.archives.reduce((sum, { bytes }) => sum + bytes, 0),
+      // Links of a chain lie beside what they are put together to, which is no larger than all of them.
+      diskBytes: rawBytesOf(base) * (base.chain.length > 1 ? 2 : 1) + files.length * segmentBytes,
+      walRawBytes: files.length * segmentBytes,
+      baseBytes: archivesOf(base).reduce((sum, { bytes }) => sum + bytes, 0),
       walBytes: wal.reduce((sum, name) => sum + (inventory.copies.get(name)?.[0]?.bytes ?? 0), 0),
     },
   };
+}
+
+/** What is read of a base and of all that it builds on. */
+export function rawBytesOf(base: UsableBase): number {
+  return archivesOf(base).reduce((sum, { rawBytes }) => sum + rawBytes, 0);
+}
+
+function archivesOf({ chain }: UsableBase): BaseArchive[] {
+  return chain.flatMap(({ manifest }) => manifest.archives);
 }

@@ -1,16 +1,12 @@
-import { mkdir, open, readdir, rm, statfs, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, open, readdir, rm, statfs, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { extractArchive } from '../base/extract-base.ts';
-import type { StoredBaseBackup } from '../base/list-bases.ts';
-import { baseFileKey, PG_MANIFEST } from '../catalog/base-manifest.ts';
-import { readObject } from '../catalog/catalog.ts';
 import { BackupError, toBackupError } from '../errors.ts';
 import type { ClientPrograms } from '../postgres/programs.ts';
 import { runProgram } from '../postgres/run-program.ts';
 import { serverAccount } from '../postgres/server-account.ts';
 import { bytesText } from '../quantities.ts';
-import type { Storage } from '../storage/storage.ts';
 import { fetchWal, type WalInventory } from '../wal/read-wal.ts';
+import { chainFolder, layOutBase, spacesFolder, type Tablespaces } from './lay-out-base.ts';
 import { chooseRecovery, type RecoverParts, type RecoverRequest, type RecoveryPlan } from './plan-recovery.ts';
 import { writeSettings } from './recovery-settings.ts';
 
@@ -33,29 +29,15 @@ export async function recover(
 ): Promise<Recovered> {
   const { into } = request;
   const { plan, inventory } = await chooseRecovery(parts, request, signal);
-  const { manifest, copies } = plan.base;
+  const { manifest } = plan.base;
   const major = Number.parseInt(manifest.serverVersion, 10);
   const programs = await parts.findPrograms(major);
   await before?.(major);
   const made = await ownEmptyFolder(into);
-  const spaces: Record<string, string> = {};
   try {
     await checkSpace(into, plan.diskBytes);
-    const from = copies.find(({ state }) => state === 'whole');
-    if (!from) throw nowhereWhole(plan.base);
-    for (const { oid } of manifest.tablespaces) {
-      spaces[oid] = join(spacesFolder(into), oid);
-      await mkdir(spaces[oid], { recursive: true, mode: 0o700 });
-    }
-    for (const archive of manifest.archives) {
-      const oid = archive.name.split('.')[0]!;
-      await extractArchive({ manifest, from: from.target, archive, into: spaces[oid] ?? into, workers: parts.workers, signal });
-    }
-    for (const [oid, path] of Object.entries(spaces)) {
-      await rm(join(into, 'pg_tblspc', oid), { force: true });
-      await symlink(path, join(into, 'pg_tblspc', oid));
-    }
-    await verifyFiles(plan.base, from.target, into, programs, signal);
+    const spaces = await layOutBase(plan.base, { into, workers: parts.workers, findServer: parts.findServer, signal });
+    await verifyFiles(manifest.label, into, programs, signal);
     if (manifest.tablespaces.length > 0) await mapTablespaces(into, spaces);
     const walFolder = request.apart?.walFolder ?? join(into, 'pg_wal');
     await fetchAll(plan, inventory, walFolder, parts.workers, signal);
@@ -67,14 +49,9 @@ export async function recover(
   } catch (error) {
     const failure = await failureOf(error, into, plan);
     const paths = made ? [into] : (await readdir(into)).map((name) => join(into, name));
-    for (const path of [...paths, spacesFolder(into)]) await rm(path, { recursive: true, force: true });
+    for (const path of [...paths, spacesFolder(into), chainFolder(into)]) await rm(path, { recursive: true, force: true });
     throw failure;
   }
-}
-
-/** The places of tablespaces on the source may be taken here. */
-function spacesFolder(into: string): string {
-  return `${into}.tablespaces`;
 }
 
 /** Says whether it made the folder. */
@@ -120,17 +97,10 @@ function diskFull(into: string, needed: number, free: number, cause?: BackupErro
 }
 
 /** With PostgreSQL's own program and manifest; the WAL comes from the archive and is checked when it is fetched. */
-async function verifyFiles(
-  { manifest }: StoredBaseBackup,
-  from: Storage,
-  into: string,
-  programs: ClientPrograms,
-  signal: AbortSignal,
-): Promise<void> {
-  await writeFile(join(into, PG_MANIFEST), await readObject(from, baseFileKey(manifest.label, PG_MANIFEST), signal));
+async function verifyFiles(label: string, into: string, programs: ClientPrograms, signal: AbortSignal): Promise<void> {
   await runProgram(programs.path('pg_verifybackup'), ['-n', '-q', into], { signal }).catch((error: unknown) => {
     if (signal.aborted) throw error;
-    throw new BackupError('BACKUP_DAMAGED', `the physical backup ${manifest.label} is damaged: ${(error as Error).message}`, {
+    throw new BackupError('BACKUP_DAMAGED', `the physical backup ${label} is damaged: ${(error as Error).message}`, {
       cause: error,
       hint: 'Recover from another target or from an older backup. Nothing was kept of this attempt.',
     });
@@ -138,7 +108,7 @@ async function verifyFiles(
 }
 
 /** The server makes the links of tablespaces anew from this file when it begins to recover. */
-async function mapTablespaces(into: string, spaces: Readonly<Record<string, string>>): Promise<void> {
+async function mapTablespaces(into: string, spaces: Tablespaces): Promise<void> {
   const map = Object.entries(spaces).map(([oid, path]) => `${oid} ${path.replaceAll('\\', '\\\\').replaceAll('\n', '\\\n')}\n`);
   await writeFile(join(into, 'tablespace_map'), map.join(''));
 }
@@ -166,11 +136,4 @@ async function giveToServerAccount(paths: readonly string[], signal: AbortSignal
   for (const path of paths) {
     await runProgram('chown', ['-R', `${account.uid}:${account.gid}`, path], { signal });
   }
-}
-
-function nowhereWhole({ manifest, copies }: StoredBaseBackup): BackupError {
-  const details = copies.map(({ target, state, detail }) => `${target.name}: ${detail ?? state}`).join('; ');
-  return new BackupError('BACKUP_DAMAGED', `the physical backup ${manifest.label} is whole on no target (${details})`, {
-    hint: 'Recover from an older one.',
-  });
 }

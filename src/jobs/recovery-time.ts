@@ -1,5 +1,5 @@
 import type { RecoveryRates } from '../report/newest-pitr-drill.ts';
-import type { RecoveryPlan } from './plan-recovery.ts';
+import { rawBytesOf, type RecoveryPlan } from './plan-recovery.ts';
 
 /** What a small machine does, as long as no drill has measured this one. */
 const GUESS: RecoveryRates = { basePerSecond: 60e6, walPerSecond: 30e6 };
@@ -7,7 +7,5 @@ const GUESS: RecoveryRates = { basePerSecond: 60e6, walPerSecond: 30e6 };
 /** How long a recovery may take. `measured`: by a drill, and not guessed. */
 export function expectedTime(plan: RecoveryPlan, rates: RecoveryRates | undefined): { seconds: number; measured: boolean } {
   const { basePerSecond, walPerSecond } = rates ?? GUESS;
-  const baseBytes = plan.base.manifest.archives.reduce((sum, { rawBytes }) => sum + rawBytes, 0);
-  const walBytes = plan.diskBytes - baseBytes;
-  return { seconds: Math.ceil(baseBytes / basePerSecond + walBytes / walPerSecond), measured: rates !== undefined };
+  return { seconds: Math.ceil(rawBytesOf(plan.base) / basePerSecond + plan.walRawBytes / walPerSecond), measured: rates !== undefined };
 }

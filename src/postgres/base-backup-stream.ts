@@ -3,12 +3,15 @@ import type { Connection, Submittable } from 'pg';
 import { BackupError } from '../errors.ts';
 import { connect, quoteLiteral, withClient, type ConnectionOptions } from './connection.ts';
 import { sampleWal } from './replication.ts';
+import { uploadManifest } from './upload-manifest.ts';
 
 export interface BaseBackupOptions {
   /** Stands in the backup's `backup_label` file. */
   readonly label: string;
   /** Whether the WAL that the backup needs is put into it; otherwise it has to come from an archive. */
   readonly includeWal: boolean;
+  /** The `backup_manifest` of an earlier backup: only what has changed since then is sent. From PostgreSQL 17 on. */
+  readonly since?: Uint8Array;
   /** KiB a second at which the server reads its files; as fast as it can when absent. PostgreSQL takes 32 to 1,048,576. */
   readonly maxRate?: number;
   /** Told from time to time: bytes sent so far, of about `total`. */
@@ -44,6 +47,11 @@ export interface BaseBackupFacts {
   readonly finishedAt: string;
 }
 
+/** The server cannot say what has changed since the earlier backup; it has sent nothing. The message is the server's reason. */
+export class IncrementalRefused extends Error {
+  override readonly name = 'IncrementalRefused';
+}
+
 /** The oldest server that sends a manifest of the files with their checksums. */
 const OLDEST_MAJOR = 13;
 /** From here on the options are in parentheses, all files come in one stream, and archives have their end mark. */
@@ -52,14 +60,16 @@ const TAR_END = Buffer.alloc(1024);
 
 /**
  * A base backup through the replication protocol, checksums of pages verified by the server on the way. Needs a role with REPLICATION.
- * Throws SOURCE_VERSION, SOURCE_PRIVILEGE and the errors of `connect`; SOURCE_FAILED for what the server says in between.
+ * Throws SOURCE_VERSION, SOURCE_PRIVILEGE and the errors of `connect`; SOURCE_FAILED for what the server says in between; for an incremental
+ * one IncrementalRefused, before anything was handed to the sink.
  */
 export async function streamBaseBackup(
   connection: ConnectionOptions,
   options: BaseBackupOptions,
   sink: BaseBackupSink,
 ): Promise<BaseBackupFacts> {
-  const { signal } = options;
+  const { signal, since } = options;
+  let begun = false;
   const client = await connect(connection, { replication: true, ...(signal && { signal }) });
   const stop = (): void => void client.connection.stream.destroy();
   signal?.addEventListener('abort', stop, { once: true });
@@ -71,11 +81,20 @@ export async function streamBaseBackup(
         hint: `Physical backups need PostgreSQL ${OLDEST_MAJOR} or later; logical ones work with this server.`,
       });
     }
-    const query = new BaseBackupQuery(commandText(options, major), major >= ONE_STREAM_MAJOR, sink, options.progress);
+    if (since) await uploadManifest(client, since);
+    const own: BaseBackupSink = {
+      begin(name) {
+        begun = true;
+        sink.begin(name);
+      },
+      write: (bytes) => sink.write(bytes),
+    };
+    const query = new BaseBackupQuery(commandText(options, major), major >= ONE_STREAM_MAJOR, own, options.progress);
     client.query(query as unknown as Submittable);
     return { ...(await query.done), finishedAt: await serverTime(connection, signal) };
   } catch (error) {
     if (signal?.aborted === true) throw new BackupError('ABORTED', 'the base backup was aborted', { cause: signal.reason });
+    if (since && !begun && isRefusal(error)) throw new IncrementalRefused(error.message, { cause: error });
     throw sourceError(error);
   } finally {
     signal?.removeEventListener('abort', stop);
@@ -87,7 +106,7 @@ async function serverTime(connection: ConnectionOptions, signal: AbortSignal | u
   return await withClient(connection, async (client) => (await sampleWal(client, false)).time, signal && { signal });
 }
 
-function commandText({ label, includeWal, maxRate }: BaseBackupOptions, major: number): string {
+function commandText({ label, includeWal, maxRate, since }: BaseBackupOptions, major: number): string {
   if (major < ONE_STREAM_MAJOR) {
     const words = ['LABEL', quoteLiteral(label), 'PROGRESS', 'FAST', ...(includeWal ? ['WAL'] : []), 'NOWAIT'];
     if (maxRate !== undefined) words.push(`MAX_RATE ${maxRate}`);
@@ -95,7 +114,14 @@ function commandText({ label, includeWal, maxRate }: BaseBackupOptions, major: n
   }
   const list = [`LABEL ${quoteLiteral(label)}`, 'PROGRESS', `CHECKPOINT 'fast'`, `WAL ${includeWal}`, 'WAIT false'];
   if (maxRate !== undefined) list.push(`MAX_RATE ${maxRate}`);
+  if (since) list.push('INCREMENTAL');
   return `BASE_BACKUP (${list.join(', ')}, TABLESPACE_MAP true, MANIFEST 'yes', MANIFEST_CHECKSUMS 'SHA256')`;
+}
+
+/** The server answered, and it is not that the role may do no backup at all. */
+function isRefusal(error: unknown): error is Error {
+  const { code } = error as { code?: string };
+  return error instanceof Error && !(error instanceof BackupError) && /^[0-9A-Z]{5}$/.test(code ?? '') && code !== '42501';
 }
 
 /** The role may not replicate, there is no free walsender, … */

@@ -9,7 +9,7 @@ import { BackupError } from '../errors.ts';
 const CLIENT_PROGRAMS = ['pg_dump', 'pg_restore', 'pg_dumpall', 'psql'] as const;
 const SERVER_PROGRAMS = ['initdb', 'pg_ctl', 'postgres'] as const;
 /** Asked for only where WAL and physical backups are at work; some packages have them apart. */
-const PHYSICAL_PROGRAMS = ['pg_receivewal', 'pg_verifybackup', 'pg_waldump', 'pg_checksums'] as const;
+const PHYSICAL_PROGRAMS = ['pg_receivewal', 'pg_verifybackup', 'pg_waldump', 'pg_checksums', 'pg_combinebackup'] as const;
 
 export type ProgramName = (typeof CLIENT_PROGRAMS | typeof SERVER_PROGRAMS | typeof PHYSICAL_PROGRAMS)[number];
 

@@ -20,6 +20,10 @@ export interface BaseReport {
   readonly bytes?: number;
   readonly startLsn?: string;
   readonly endLsn?: string;
+  /** Of an incremental backup: the one that it builds on. */
+  readonly parent?: string;
+  /** Of a full one: why it is not an incremental one. */
+  readonly fullBecause?: string;
   readonly targets: readonly { readonly target: string; readonly state: 'stored' | 'failed' }[];
   /** Old backups and segments of WAL that were removed afterwards. */
   readonly expired: { readonly bases: readonly string[]; readonly segments: number };
@@ -47,6 +51,8 @@ export const baseReportSchema = {
     {
       slot,
       ...{ label: text, rawBytes: count, bytes: count, startLsn: text, endLsn: text, error },
+      parent: { ...text, description: 'Of an incremental backup: the one that it builds on.' },
+      fullBecause: { ...text, description: 'Of a full one: why it is not an incremental one.' },
     },
   ),
 } as const;

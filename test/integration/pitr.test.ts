@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
@@ -10,7 +10,7 @@ import { pitrDrillReportSchema, type PitrDrillReport } from '../../src/report/pi
 import { backupManager } from '../support/command.ts';
 import { blocksOf } from '../support/documents.ts';
 import { testWithMounts, withMount } from '../support/mounting.ts';
-import { PitrGround } from '../support/pitr-ground.ts';
+import { PitrGround, type Answer } from '../support/pitr-ground.ts';
 import { installedVersions } from '../support/postgres-versions.ts';
 import { processesWith } from '../support/processes.ts';
 import { startS3Server } from '../support/s3-server.ts';
@@ -26,7 +26,7 @@ describe.each(MAJORS)('point-in-time recovery of PostgreSQL %i', (major) => {
   const from = s3 ? ['--target', 's3'] : [];
 
   beforeAll(async () => {
-    ground = await PitrGround.open(major, s3);
+    ground = await PitrGround.open(major, s3, major < 17 ? {} : { summarize_wal: 'on' });
     const space = await ground.server.server.makeFolder('space');
     await ground.sql(`CREATE TABLESPACE elsewhere LOCATION '${space}'`);
     await ground.sql('CREATE TABLE marks (n int PRIMARY KEY) TABLESPACE elsewhere');
@@ -276,6 +276,80 @@ describe.each(MAJORS)('point-in-time recovery of PostgreSQL %i', (major) => {
       await writeFile(file, whole);
     }
   });
+
+  if (major < 17)
+    test('where the server makes no incremental backups a full one is taken, and says why', async () => {
+      const made = await ground.physical(2);
+      expect(made).toMatchObject({ outcome: 'success', fullBecause: expect.stringContaining('makes no incremental backups') });
+      expect(made).not.toHaveProperty('parent');
+    });
+  else
+    describe('incremental backups', () => {
+      let full: Answer;
+      let second: Answer;
+
+      test('have only what has changed, and build on each other until their number is reached', async () => {
+        full = await ground.physical(0);
+        expect(full).toMatchObject({ outcome: 'success', fullBecause: 'PITR_INCREMENTALS is 0' });
+        await ground.mark();
+        const first = await ground.physical(2);
+        expect(first).toMatchObject({ outcome: 'success', parent: full.label });
+        await ground.mark();
+        second = await ground.physical(2);
+        expect(second).toMatchObject({ outcome: 'success', parent: first.label });
+        expect(second.bytes).toBeLessThan(full.bytes! / 4);
+        const { windows } = await ground.json('list-backups', '--recoverable');
+        expect(windows?.slice(0, 3).map(({ base, parent }) => [base, parent])).toEqual([
+          [second.label, first.label],
+          [first.label, full.label],
+          [full.label, undefined],
+        ]);
+        const { chain } = await ground.json('recover', '--plan');
+        expect(chain).toEqual([full.label, first.label, second.label]);
+      });
+
+      test('are recovered with all that they build on, tablespaces too', async () => {
+        const [{ n: marks }] = (await ground.sql('SELECT count(*)::int AS n FROM marks')) as [{ n: number }];
+        await ground.recoverableTo(await ground.now(), ...from);
+        expect(await ground.recovered('chain', ...from)).toMatchObject({ marks, says: { chain: { length: 3 } } });
+        expect((await readdir(ground.folder)).filter((name) => name.startsWith('chain'))).toEqual([]);
+      });
+
+      test('are not good when what they build on is damaged or missing, and say so', async () => {
+        const folder = join(ground.folder, 'backups/base');
+        const local = ['--target', 'local'];
+        for (const file of [`${full.label}/base.tar.zst`, `${full.label}.meta`]) {
+          await rename(join(folder, file), join(folder, 'away'));
+          const { windows, unusable } = await ground.json('list-backups', '--recoverable', ...local);
+          expect(windows?.map(({ base }) => base)).not.toContain(second.label);
+          expect(unusable).toContainEqual({ base: second.label, why: expect.stringContaining(`builds on ${full.label}`) });
+          const { chain } = await ground.json('recover', '--plan', ...local);
+          expect(chain).not.toContain(full.label);
+          await rename(join(folder, 'away'), join(folder, file));
+        }
+      });
+
+      test('are full ones after so many, and where the server does not know what has changed: then it is said', async () => {
+        expect(await ground.physical(2)).toMatchObject({ fullBecause: '2 incremental ones have followed the last' });
+        await ground.sql('ALTER SYSTEM SET summarize_wal = off');
+        await ground.sql('SELECT pg_reload_conf()');
+        const off = await ground.physical(2);
+        expect(off).toMatchObject({ outcome: 'success', fullBecause: 'summarize_wal is off on the server' });
+        // The server summarizes anew what it still has: so it must not have it any more.
+        const summaries = join(ground.server.server.dataDirectory, 'pg_wal/summaries');
+        for (const name of await readdir(summaries)) await rm(join(summaries, name));
+        const oldest = `SELECT min(name) > pg_walfile_name('${off.startLsn!}') AS gone FROM pg_ls_waldir() WHERE name ~ '^[0-9A-F]{24}$'`;
+        do {
+          await ground.mark();
+          await ground.sql('SELECT pg_switch_wal()');
+          await ground.sql('CHECKPOINT');
+        } while ((await ground.sql(oldest))[0]!['gone'] !== true);
+        await ground.sql('ALTER SYSTEM RESET summarize_wal');
+        await ground.sql('SELECT pg_reload_conf()');
+        const gone = await ground.physical(2);
+        expect(gone).toMatchObject({ outcome: 'success', fullBecause: expect.stringMatching(/cannot build on .*: WAL summar/) });
+      });
+    });
 
   test('a slot that is dropped behind our back is made again, and the gap is told', async () => {
     await ground.endDaemon('SIGTERM');

@@ -21,8 +21,18 @@ const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
 export interface Answer {
   readonly label?: string;
   readonly wal?: readonly string[];
-  readonly windows?: readonly { readonly base: string; readonly toTime?: string; readonly gap?: string }[];
-  readonly unusable?: readonly unknown[];
+  readonly bytes?: number;
+  readonly startLsn?: string;
+  readonly parent?: string;
+  readonly fullBecause?: string;
+  readonly chain?: readonly string[];
+  readonly windows?: readonly {
+    readonly base: string;
+    readonly parent?: string;
+    readonly toTime?: string;
+    readonly gap?: string;
+  }[];
+  readonly unusable?: readonly { readonly base: string; readonly why: string }[];
   readonly measured?: boolean;
   readonly state?: string;
   readonly asked?: string;
@@ -141,6 +151,14 @@ export class PitrGround {
       .sort()
       .at(-1)!;
     return JSON.parse(await readFile(join(folder, name), 'utf8')) as { startLsn: string };
+  }
+
+  /** Takes a physical backup, at most so many incremental ones after a full one. */
+  async physical(incrementals: number): Promise<Answer> {
+    const env = { ...this.env, PITR_INCREMENTALS: String(incrementals) };
+    const { stdout, stderr } = await backupManager(['create-backup', '--physical', '--json'], env);
+    if (stdout === '') throw new Error(stderr);
+    return JSON.parse(stdout) as Answer;
   }
 
   /** Commits the next number, and returns the source's time right after that. */
