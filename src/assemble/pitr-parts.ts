@@ -68,7 +68,14 @@ export function baseBackupParts(config: Config, { own, reports, version }: Given
   return {
     ...{ source: config.source.name, connection: config.source.connection, targets, reports, version },
     ...(spool && { spool }),
-    ...{ codec: config.dump.codec, level: LEVEL, workers: config.dump.workers, rules: { keepDays, keepMonths }, incrementals, archived: enabled },
+    ...{
+      codec: config.dump.codec,
+      level: LEVEL,
+      workers: config.dump.workers,
+      rules: { keepDays, keepMonths },
+      incrementals,
+      archived: enabled,
+    },
     ...(maxRateKiB !== undefined && { maxRateKiB }),
     ...{ walWaitMs: WAL_WAIT_MS, repair: retries, redact: config.redact },
     stallTimeoutMs: config.storage.stallTimeoutSeconds * 1000,

@@ -1,4 +1,7 @@
 import { createHash } from 'node:crypto';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { baseFileKey, type BaseArchive, type BaseManifest } from '../catalog/base-manifest.ts';
 import { decompressFrame } from '../codec/frame.ts';
 import { BackupError } from '../errors.ts';
@@ -10,8 +13,9 @@ export interface ExtractOptions {
   /** A target that has all of it. */
   readonly from: Storage;
   readonly archive: BaseArchive;
-  /** An empty folder. */
   readonly into: string;
+  /** Names in the archive that are left out; links to folders are then kept as they are. Everything is extracted when absent. */
+  readonly except?: Iterable<string>;
   /** Frames that are decompressed at the same time. */
   readonly workers: number;
   /** Bytes of the archive that have been read. */
@@ -21,8 +25,20 @@ export interface ExtractOptions {
 
 /** Fetches one archive, checks it, and lets `tar` make its files. Throws `BACKUP_DAMAGED` where it is not what was stored. */
 export async function extractArchive(options: ExtractOptions): Promise<void> {
-  const { into, signal } = options;
-  await runProgram('tar', ['-x', '-p', '-C', into], { stdin: rawBytes(options), signal });
+  const { into, except, signal } = options;
+  if (!except) {
+    await runProgram('tar', ['-x', '-p', '-C', into], { stdin: rawBytes(options), signal });
+    return;
+  }
+  const folder = await mkdtemp(join(tmpdir(), 'db-backup-except-'));
+  try {
+    const list = join(folder, 'names');
+    await writeFile(list, [...except].map((name) => `${name}\n`).join(''), 'utf8');
+    const args = ['-x', '-p', '--keep-directory-symlink', '--anchored', '--no-wildcards', '-X', list, '-C', into];
+    await runProgram('tar', args, { stdin: rawBytes(options), signal });
+  } finally {
+    await rm(folder, { recursive: true });
+  }
 }
 
 async function* rawBytes(options: ExtractOptions): AsyncGenerator<Uint8Array> {

@@ -123,11 +123,11 @@ export function createProgram(line: CommandLine, version: string, setStatus: (st
 
   add('recover', 'Make a data directory that recovers to any instant since a physical backup.', [
     'recover --to 2026-01-31T14:05:00Z --into /var/lib/postgresql/recovered',
-    'recover --to latest --into /var/lib/postgresql/recovered --target s3',
+    'recover --to latest --into /var/lib/postgresql/recovered --target s3 --start',
     'recover --to 16/B374D848 --plan             # what it would fetch, and how long it may take',
-    'recover --to latest --into /var/lib/postgresql/recovered --start',
   ])
     .option('--to <target>', 'a time with its zone, a place in the WAL, `latest` (the default), or `immediate`')
+    .option('--delta', 'bring a stopped data directory of that server back in place: only what differs is written')
     .option('--xid <number>', 'to the end of this transaction')
     .option('--name <name>', 'to this restore point (pg_create_restore_point)')
     .option('--into <folder>', 'the new data directory: empty, or not there yet')

@@ -4,7 +4,7 @@ import { parseLsn } from '../catalog/lsn.ts';
 import { BackupError } from '../errors.ts';
 import { planRecovery, type RecoverRequest, type RecoveryPlan } from '../jobs/plan-recovery.ts';
 import { recoverAndStart } from '../jobs/recover-start.ts';
-import { recover } from '../jobs/recover.ts';
+import { recover, type Recovered } from '../jobs/recover.ts';
 import { expectedTime } from '../jobs/recovery-time.ts';
 import type { StartedServer } from '../postgres/start-recovered.ts';
 import { measuredRates } from '../report/newest-pitr-drill.ts';
@@ -20,6 +20,7 @@ export interface RecoverFlags {
   readonly name?: string;
   readonly into?: string;
   readonly timeline?: number;
+  readonly delta?: boolean;
   readonly plan?: boolean;
   readonly start?: boolean;
   readonly pause?: boolean;
@@ -41,6 +42,7 @@ export async function recoverTo({ parts, signal, log, print }: CommandContext, f
   const request: RecoverRequest = {
     ...{ target, into: resolve(flags.into ?? '.') },
     ...(flags.timeline !== undefined && { timeline: flags.timeline }),
+    ...(flags.delta === true && { delta: true }),
     ...(flags.pause === true && { action: 'pause' as const }),
   };
   if (flags.plan === true) {
@@ -60,23 +62,32 @@ export async function recoverTo({ parts, signal, log, print }: CommandContext, f
   if (flags.start === true) {
     const done = await recoverAndStart(recovery, request, signal);
     const { server, dataDirectory, tablespaces } = done;
-    print({ ...planValue(done), dataDirectory, tablespaces, asked: wordsOf(target), ...serverValue(server) }, [
-      `The server on ${dataDirectory} ${server.state === 'open' ? 'has recovered and is open' : 'has recovered and pauses at the target'}.`,
-      ...factLines([
-        ['asked for', wordsOf(target)],
-        ...reachedFacts(server),
-        ...facts(done),
-        ...spaceFacts(tablespaces),
-        ...useFacts(done),
-      ]),
-      'It archives nothing and listens on that socket alone. Stop it, look at its configuration, and start it as you start any server.',
-    ]);
+    print(
+      { ...planValue(done), dataDirectory, tablespaces, ...keptValue(done), asked: wordsOf(target), ...serverValue(server) },
+      [
+        `The server on ${dataDirectory} ${server.state === 'open' ? 'has recovered and is open' : 'has recovered and pauses at the target'}.`,
+        ...factLines([
+          ['asked for', wordsOf(target)],
+          ...reachedFacts(server),
+          ...facts(done),
+          ...keptFacts(done),
+          ...spaceFacts(tablespaces),
+          ...useFacts(done),
+        ]),
+        'It archives nothing and listens on that socket alone. Stop it, look at its configuration, and start it as you start any server.',
+      ],
+    );
     return 0;
   }
   const done = await recover(recovery, request, signal);
-  print({ ...planValue(done), dataDirectory: done.dataDirectory, tablespaces: done.tablespaces }, [
+  print({ ...planValue(done), dataDirectory: done.dataDirectory, tablespaces: done.tablespaces, ...keptValue(done) }, [
     `${done.dataDirectory} is ready. A server that is started on it recovers to the target by itself:`,
-    ...factLines([...facts(done), ...spaceFacts(done.tablespaces), ['start', `pg_ctl -D ${done.dataDirectory} start`]]),
+    ...factLines([
+      ...facts(done),
+      ...keptFacts(done),
+      ...spaceFacts(done.tablespaces),
+      ['start', `pg_ctl -D ${done.dataDirectory} start`],
+    ]),
     'Its configuration is that of the source: look at port, archive_command and primary_conninfo before you start it beside the source.',
   ]);
   return 0;
@@ -110,6 +121,14 @@ function useFacts({
     ['stop', `pg_ctl -D ${dataDirectory} stop`],
     ['log', server.logFile],
   ];
+}
+
+function keptValue({ kept }: Recovered) {
+  return kept && { kept };
+}
+
+function keptFacts({ kept }: Recovered): [string, string][] {
+  return kept ? [['kept', `${kept.files} files (${bytesText(kept.bytes)}) that are as in the backup`]] : [];
 }
 
 function spaceFacts(tablespaces: Readonly<Record<string, string>>): [string, string][] {

@@ -44,6 +44,8 @@ export async function layOutBase({ chain }: UsableBase, options: LayOutOptions):
     const folder = join(chainFolder(into), String(at));
     return { link, folder, spaces: spacesFolder(folder) };
   });
+  // What a killed run left.
+  await rm(chainFolder(into), { recursive: true, force: true });
   for (const { folder } of places) await mkdir(folder, { recursive: true, mode: 0o700 });
   const laidOut = await extractLinks(places, options);
   const spaces = await combine(places, laidOut, options);

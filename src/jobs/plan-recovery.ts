@@ -29,8 +29,12 @@ export interface RecoverParts {
 
 export interface RecoverRequest {
   readonly target: RecoveryTarget;
-  /** A folder that does not exist yet, or an empty one: the new data directory. */
+  /** A folder that does not exist yet, or an empty one: the new data directory. With `delta` also a data directory of that cluster. */
   readonly into: string;
+  /** Of what is in the folder already what is as in the backup stays. */
+  readonly delta?: boolean;
+  /** The caller starts a server at once: WAL is fetched while it replays, and not before. */
+  readonly ahead?: boolean;
   /** `latest` by default. */
   readonly timeline?: number;
   /** What the server does at the target; it promotes itself by default. */
@@ -79,13 +83,16 @@ export async function recoverableWindows(
 /** What to recover from, and where all of it is. */
 export async function chooseRecovery(
   parts: RecoverParts,
-  { target, timeline }: RecoverRequest,
+  { target, timeline, delta }: RecoverRequest,
   signal: AbortSignal,
 ): Promise<{ plan: RecoveryPlan; inventory: WalInventory }> {
   const found = await recoverableWindows(parts, { ...(timeline !== undefined && { timeline }) }, signal);
   const { usable, inventory } = found;
   const { segmentBytes } = inventory;
-  const window = chooseWindow(found, target);
+  // There is nothing to compare with in an incremental one.
+  const fitting = delta === true ? new Set(usable.filter(({ chain }) => chain.length === 1).map(labelOf)) : undefined;
+  const windows = found.windows.filter(({ base }) => fitting?.has(base) !== false);
+  const window = chooseWindow({ ...found, windows }, target);
   const fileOf = (name: string) => (inventory.copies.has(name) ? name : partialName(name));
   const needed = await neededSegments(window, target, segmentBytes, (name) => momentsOf(inventory, fileOf(name), signal));
   const base = usable.find(({ manifest }) => manifest.label === window.base)!;
@@ -103,6 +110,10 @@ export async function chooseRecovery(
       walBytes: wal.reduce((sum, name) => sum + (inventory.copies.get(name)?.[0]?.bytes ?? 0), 0),
     },
   };
+}
+
+function labelOf({ manifest }: UsableBase): string {
+  return manifest.label;
 }
 
 /** What is read of a base and of all that it builds on. */

@@ -6,17 +6,32 @@ export interface RecoveredAndStarted extends Recovered {
   readonly server: StartedServer;
 }
 
-/** Makes the data directory, starts a server on it and waits until that has come to the target. The programs are found before anything. */
+/**
+ * Makes the data directory, starts a server on it and waits until that has come to the target, while its WAL is fetched ahead of it. The
+ * programs are found before anything. When the WAL turns out not to be what was stored, the directory is of no use, and goes.
+ */
 export async function recoverAndStart(
   parts: RecoverParts,
   request: RecoverRequest,
   signal: AbortSignal,
 ): Promise<RecoveredAndStarted> {
-  const done = await recover(parts, request, signal, parts.findServer);
-  const { directory: binDirectory } = await parts.findServer(majorOf(done));
-  const pause = request.action === 'pause';
-  const { dataDirectory } = done;
-  return { ...done, server: await startRecovered({ dataDirectory, binDirectory, connection: parts.connection, pause, signal }) };
+  const done = await recover(parts, { ...request, ahead: true }, signal, parts.findServer);
+  try {
+    const { directory: binDirectory } = await parts.findServer(majorOf(done));
+    const pause = request.action === 'pause';
+    const { dataDirectory } = done;
+    return {
+      ...done,
+      server: await startRecovered({ dataDirectory, binDirectory, connection: parts.connection, pause, signal }),
+    };
+  } catch (error) {
+    const failure = done.ahead?.failure();
+    if (!failure) throw error;
+    await done.discard();
+    throw failure;
+  } finally {
+    await done.ahead?.end();
+  }
 }
 
 function majorOf({ base }: Recovered): number {

@@ -1,24 +1,35 @@
 import { mkdir, open, readdir, rm, statfs, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { BackupError, toBackupError } from '../errors.ts';
+import type { BaseManifest } from '../catalog/base-manifest.ts';
+import { absentAs, BackupError, toBackupError } from '../errors.ts';
 import type { ClientPrograms } from '../postgres/programs.ts';
 import { runProgram } from '../postgres/run-program.ts';
 import { serverAccount } from '../postgres/server-account.ts';
 import { bytesText } from '../quantities.ts';
 import { fetchWal, type WalInventory } from '../wal/read-wal.ts';
+import { checkDataDirectory, forbidStart } from './delta.ts';
+import { layOutDelta, startDelta } from './lay-out-delta.ts';
 import { chainFolder, layOutBase, spacesFolder, type Tablespaces } from './lay-out-base.ts';
 import { chooseRecovery, type RecoverParts, type RecoverRequest, type RecoveryPlan } from './plan-recovery.ts';
 import { writeSettings } from './recovery-settings.ts';
+import { startWalAhead, type WalAhead } from './wal-ahead.ts';
 
 export interface Recovered extends RecoveryPlan {
   readonly dataDirectory: string;
   /** By oid: where the files of a tablespace are now. */
-  readonly tablespaces: Readonly<Record<string, string>>;
+  readonly tablespaces: Tablespaces;
+  /** What was there already, as it is in the backup. */
+  readonly kept?: { readonly files: number; readonly bytes: number };
+  /** Of a server that is started at once: its WAL is on its way. The caller ends it. */
+  readonly ahead?: WalAhead;
+  /** Takes back what was made. */
+  discard(): Promise<void>;
 }
 
 /**
- * Makes a data directory that recovers to the target when a server is started on it. Everything is fetched and checked before; on any
- * failure the folder is emptied again.
+ * Makes a data directory that recovers to the target when a server is started on it. Everything is fetched and checked before, but for the
+ * WAL of a server that is started at once. On any failure the folder is emptied again; one that had something in it stays, half restored,
+ * so that no server starts on it.
  */
 export async function recover(
   parts: RecoverParts,
@@ -28,47 +39,67 @@ export async function recover(
   before?: (major: number) => Promise<unknown>,
 ): Promise<Recovered> {
   const { into } = request;
+  const { workers, findServer } = parts;
   const { plan, inventory } = await chooseRecovery(parts, request, signal);
   const { manifest } = plan.base;
   const major = Number.parseInt(manifest.serverVersion, 10);
   const programs = await parts.findPrograms(major);
   await before?.(major);
-  const made = await ownEmptyFolder(into);
+  const { discard, delta } = await ownFolder(request, manifest);
+  const begun = delta ? await startDelta(plan, into, signal) : undefined;
+  let ahead: WalAhead | undefined;
   try {
-    await checkSpace(into, plan.diskBytes);
-    const spaces = await layOutBase(plan.base, { into, workers: parts.workers, findServer: parts.findServer, signal });
+    if (!begun) await checkSpace(into, plan.diskBytes);
+    if (request.ahead === true) ahead = await fetchAhead(plan, inventory, into, workers, signal);
+    const { spaces, ...laidOut } = begun
+      ? await layOutDelta(plan, begun, { into, workers, signal })
+      : { spaces: await layOutBase(plan.base, { into, workers, findServer, signal }) };
     await verifyFiles(manifest.label, into, programs, signal);
     if (manifest.tablespaces.length > 0) await mapTablespaces(into, spaces);
     const walFolder = request.apart?.walFolder ?? join(into, 'pg_wal');
-    await fetchAll(plan, inventory, walFolder, parts.workers, signal);
+    const files = ahead ? plan.wal.filter((name) => name.endsWith('.history')) : plan.wal;
+    await fetchAll(files, inventory, walFolder, workers, signal);
     // Where all WAL is in place, the server insists on having a command all the same.
-    const command = request.apart ? `cp '${walFolder.replaceAll('%', '%%')}/%f' '%p'` : 'false';
+    const command = request.apart ? `cp '${walFolder.replaceAll('%', '%%')}/%f' '%p'` : (ahead?.command ?? 'false');
     await writeSettings(request, plan.window, into, command);
-    await giveToServerAccount([into, walFolder, ...(manifest.tablespaces.length > 0 ? [spacesFolder(into)] : [])], signal);
-    return { ...plan, dataDirectory: into, tablespaces: spaces };
+    const own = spacesFolder(into);
+    const elsewhere = Object.values(spaces).map((path) => (path.startsWith(`${own}/`) ? own : path));
+    await giveToServerAccount([...new Set([into, walFolder, ...elsewhere])], signal);
+    const failure = ahead?.failure();
+    if (failure) throw failure;
+    return { ...plan, dataDirectory: into, tablespaces: spaces, discard, ...laidOut, ...(ahead && { ahead }) };
   } catch (error) {
+    await ahead?.end();
     const failure = await failureOf(error, into, plan);
-    const paths = made ? [into] : (await readdir(into)).map((name) => join(into, name));
-    for (const path of [...paths, spacesFolder(into), chainFolder(into)]) await rm(path, { recursive: true, force: true });
+    await discard();
     throw failure;
   }
 }
 
-/** Says whether it made the folder. */
-async function ownEmptyFolder(into: string): Promise<boolean> {
-  let names: string[];
-  try {
-    names = await readdir(into);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-    await mkdir(into, { recursive: true, mode: 0o700 });
-    return true;
+/** Makes the folder, or looks whether it may be used. */
+async function ownFolder({ into, delta }: RecoverRequest, manifest: BaseManifest) {
+  const names = await absentAs(undefined, readdir(into));
+  if (names && names.length > 0) {
+    if (delta === true) {
+      await checkDataDirectory(into, manifest);
+      return { delta: true, discard: () => forbidStart(into) };
+    }
+    const running = names.includes('postmaster.pid') ? ', and a server may be running on it' : '';
+    throw new BackupError('RESTORE_REFUSED', `${into} is not empty${running}`, {
+      hint: 'Name a folder that does not exist yet or is empty, or bring a data directory of this server back with --delta. Nothing was changed.',
+    });
   }
-  if (names.length === 0) return false;
-  const running = names.includes('postmaster.pid') ? ', and a server may be running on it' : '';
-  throw new BackupError('RESTORE_REFUSED', `${into} is not empty${running}`, {
-    hint: 'Name a folder that does not exist yet or is empty. Nothing was changed.',
-  });
+  await mkdir(into, { recursive: true, mode: 0o700 });
+  const discard = async (): Promise<void> => {
+    const paths = names ? (await readdir(into)).map((name) => join(into, name)) : [into];
+    for (const path of [...paths, spacesFolder(into), chainFolder(into)]) await rm(path, { recursive: true, force: true });
+  };
+  return { delta: false, discard };
+}
+
+async function fetchAhead(plan: RecoveryPlan, inventory: WalInventory, into: string, workers: number, signal: AbortSignal) {
+  const files = plan.wal.filter((name) => !name.endsWith('.history'));
+  return await startWalAhead({ inventory, files, folder: `${into}.wal`, workers, signal });
 }
 
 /** Before a byte is fetched: what would not fit would fail hours later. */
@@ -113,8 +144,14 @@ async function mapTablespaces(into: string, spaces: Tablespaces): Promise<void> 
   await writeFile(join(into, 'tablespace_map'), map.join(''));
 }
 
-async function fetchAll(plan: RecoveryPlan, inventory: WalInventory, folder: string, workers: number, signal: AbortSignal) {
-  const queue = plan.wal.values();
+async function fetchAll(
+  files: readonly string[],
+  inventory: WalInventory,
+  folder: string,
+  workers: number,
+  signal: AbortSignal,
+): Promise<void> {
+  const queue = files.values();
   const work = async (): Promise<void> => {
     for (const name of queue) {
       const handle = await open(join(folder, name.replace(/\.partial$/, '')), 'wx', 0o600);

@@ -19,7 +19,9 @@ export async function writeSettings(
     recovery_target_action: action ?? 'promote',
     ...targetSetting(target),
   };
-  const lines = Object.entries(settings).map(([name, value]) => `${name} = '${value.replaceAll("'", "''")}'\n`);
+  const lines = Object.entries(settings).map(
+    ([name, value]) => `${name} = '${value.replaceAll('\\', '\\\\').replaceAll("'", "''")}'\n`,
+  );
   // What ALTER SYSTEM has set on the source is not for a copy that only we start.
   const write = apart ? writeFile : appendFile;
   await write(join(into, 'postgresql.auto.conf'), MARK + lines.join(''), { mode: 0o600 });

@@ -7,5 +7,8 @@ const GUESS: RecoveryRates = { basePerSecond: 60e6, walPerSecond: 30e6 };
 /** How long a recovery may take. `measured`: by a drill, and not guessed. */
 export function expectedTime(plan: RecoveryPlan, rates: RecoveryRates | undefined): { seconds: number; measured: boolean } {
   const { basePerSecond, walPerSecond } = rates ?? GUESS;
-  return { seconds: Math.ceil(rawBytesOf(plan.base) / basePerSecond + plan.walRawBytes / walPerSecond), measured: rates !== undefined };
+  return {
+    seconds: Math.ceil(rawBytesOf(plan.base) / basePerSecond + plan.walRawBytes / walPerSecond),
+    measured: rates !== undefined,
+  };
 }

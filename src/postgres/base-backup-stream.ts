@@ -69,7 +69,7 @@ export async function streamBaseBackup(
   sink: BaseBackupSink,
 ): Promise<BaseBackupFacts> {
   const { signal, since } = options;
-  let begun = false;
+  let begun = false as boolean;
   const client = await connect(connection, { replication: true, ...(signal && { signal }) });
   const stop = (): void => void client.connection.stream.destroy();
   signal?.addEventListener('abort', stop, { once: true });

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
@@ -10,7 +10,7 @@ import { pitrDrillReportSchema, type PitrDrillReport } from '../../src/report/pi
 import { backupManager } from '../support/command.ts';
 import { blocksOf } from '../support/documents.ts';
 import { testWithMounts, withMount } from '../support/mounting.ts';
-import { PitrGround, type Answer } from '../support/pitr-ground.ts';
+import { PitrGround } from '../support/pitr-ground.ts';
 import { installedVersions } from '../support/postgres-versions.ts';
 import { processesWith } from '../support/processes.ts';
 import { startS3Server } from '../support/s3-server.ts';
@@ -26,7 +26,7 @@ describe.each(MAJORS)('point-in-time recovery of PostgreSQL %i', (major) => {
   const from = s3 ? ['--target', 's3'] : [];
 
   beforeAll(async () => {
-    ground = await PitrGround.open(major, s3, major < 17 ? {} : { summarize_wal: 'on' });
+    ground = await PitrGround.open(major, s3);
     const space = await ground.server.server.makeFolder('space');
     await ground.sql(`CREATE TABLESPACE elsewhere LOCATION '${space}'`);
     await ground.sql('CREATE TABLE marks (n int PRIMARY KEY) TABLESPACE elsewhere');
@@ -102,7 +102,7 @@ describe.each(MAJORS)('point-in-time recovery of PostgreSQL %i', (major) => {
   test('a drill proves a random instant and the newest, and its report says so', async () => {
     await ground.sql(`CREATE INDEX ON marks ((n + 1))`);
     await ground.recoverableTo(await ground.mark(), ...from);
-    const [, , drill] = await blocksOf('docs/pitr.md', 'sh');
+    const [drill] = await blocksOf('docs/pitr.md', 'sh', '## The drill');
     expect(await ground.shell(drill!, {})).toMatchObject({ status: 0, says: expect.stringContaining('Success') });
     const folder = join(ground.folder, 'backups/restore-tests');
     const names = (await readdir(folder)).filter((name) => name.startsWith('pitr_drill_'));
@@ -158,7 +158,7 @@ describe.each(MAJORS)('point-in-time recovery of PostgreSQL %i', (major) => {
     await sleep(20);
     await ground.sql('DELETE FROM marks WHERE n = 2');
     await ground.recoverableTo(await ground.now(), ...from);
-    const [, commands] = await blocksOf('docs/pitr.md', 'sh');
+    const [commands] = await blocksOf('docs/pitr.md', 'sh', '## One table');
     const names = {
       '2026-01-31T14:05:00Z': instant,
       shop_then: 'postgres_then',
@@ -195,7 +195,7 @@ describe.each(MAJORS)('point-in-time recovery of PostgreSQL %i', (major) => {
   });
 
   test('the commands of docs/pitr.md work as they stand there', async () => {
-    const [block] = await blocksOf('docs/pitr.md', 'sh');
+    const [block] = await blocksOf('docs/pitr.md', 'sh', '## Use');
     const instant = await ground.mark();
     const [{ n: marks }] = (await ground.sql('SELECT count(*)::int AS n FROM marks')) as [{ n: number }];
     await ground.recoverableTo(await ground.mark());
@@ -203,6 +203,37 @@ describe.each(MAJORS)('point-in-time recovery of PostgreSQL %i', (major) => {
     const names = { '/var/lib/postgresql/recovered': into, '2026-01-31T14:05:00Z': instant };
     const done = await ground.shell(block!, names);
     expect(done).toMatchObject({ status: 0, says: expect.stringContaining(`${into} is ready`) });
+    const server = await startServerOn(into, ground.server.programs.directory, ground.server.connection);
+    try {
+      expect(await server.row('SELECT count(*)::int AS n FROM marks')).toEqual({ n: marks });
+    } finally {
+      await server.stop();
+    }
+  });
+
+  test('what is stored recovers without us, by the commands of docs/pitr.md', async () => {
+    const instant = await ground.mark();
+    const [{ n: marks }] = (await ground.sql('SELECT count(*)::int AS n FROM marks')) as [{ n: number }];
+    await ground.sql('SELECT pg_switch_wal()');
+    await ground.recoverableTo(await ground.mark(), '--target', 'local');
+    await ground.sql('SELECT pg_switch_wal()');
+    await ground.recoverableTo(await ground.mark(), '--target', 'local');
+    const { label } = await ground.base();
+    const into = join(ground.folder, 'without-us');
+    const blocks = await blocksOf('docs/pitr.md', 'sh', '## Without this program');
+    const done = await ground.shell(
+      blocks.find((each) => each.includes(major === 15 ? 'gunzip' : 'zstd -dcq'))!,
+      {
+        ...{
+          base_shop_20260131_010000: label,
+          '/backups/wal/shop/': '/backups/wal/postgres/',
+          '2026-01-31 14:05:00+00': instant.replace('T', ' ').replace('Z', '+00'),
+        },
+        ...{ '/backups/': `${join(ground.folder, 'backups')}/`, '/var/lib/postgresql/recovered': into },
+      },
+    );
+    expect(done).toMatchObject({ status: 0, says: expect.stringContaining('backup successfully verified') });
+    await ground.giveToServer(into, `${into}.tablespaces`, join(ground.folder, 'backups'));
     const server = await startServerOn(into, ground.server.programs.directory, ground.server.connection);
     try {
       expect(await server.row('SELECT count(*)::int AS n FROM marks')).toEqual({ n: marks });
@@ -270,86 +301,17 @@ describe.each(MAJORS)('point-in-time recovery of PostgreSQL %i', (major) => {
       const alone = await ground.run('recover', '--into', into, '--target', 'local');
       expect(alone).toMatchObject({ status: 30, stderr: expect.stringContaining(file) });
       expect(await readdir(ground.folder)).not.toContain('damaged');
+      // A server is at work by then: it ends, and nothing is left of it.
+      const started = await ground.run('recover', '--start', '--into', into, '--target', 'local');
+      expect(started).toMatchObject({ status: 30, stderr: expect.stringContaining(file) });
+      expect((await readdir(ground.folder)).filter((each) => each.startsWith('damaged'))).toEqual([]);
+      expect(await processesWith(into)).toEqual([]);
       const [{ n: marks }] = (await ground.sql('SELECT count(*)::int AS n FROM marks')) as [{ n: number }];
       if (s3) expect(await ground.marksAfter('mended', '--to', 'latest')).toBe(marks);
     } finally {
       await writeFile(file, whole);
     }
   });
-
-  if (major < 17)
-    test('where the server makes no incremental backups a full one is taken, and says why', async () => {
-      const made = await ground.physical(2);
-      expect(made).toMatchObject({ outcome: 'success', fullBecause: expect.stringContaining('makes no incremental backups') });
-      expect(made).not.toHaveProperty('parent');
-    });
-  else
-    describe('incremental backups', () => {
-      let full: Answer;
-      let second: Answer;
-
-      test('have only what has changed, and build on each other until their number is reached', async () => {
-        full = await ground.physical(0);
-        expect(full).toMatchObject({ outcome: 'success', fullBecause: 'PITR_INCREMENTALS is 0' });
-        await ground.mark();
-        const first = await ground.physical(2);
-        expect(first).toMatchObject({ outcome: 'success', parent: full.label });
-        await ground.mark();
-        second = await ground.physical(2);
-        expect(second).toMatchObject({ outcome: 'success', parent: first.label });
-        expect(second.bytes).toBeLessThan(full.bytes! / 4);
-        const { windows } = await ground.json('list-backups', '--recoverable');
-        expect(windows?.slice(0, 3).map(({ base, parent }) => [base, parent])).toEqual([
-          [second.label, first.label],
-          [first.label, full.label],
-          [full.label, undefined],
-        ]);
-        const { chain } = await ground.json('recover', '--plan');
-        expect(chain).toEqual([full.label, first.label, second.label]);
-      });
-
-      test('are recovered with all that they build on, tablespaces too', async () => {
-        const [{ n: marks }] = (await ground.sql('SELECT count(*)::int AS n FROM marks')) as [{ n: number }];
-        await ground.recoverableTo(await ground.now(), ...from);
-        expect(await ground.recovered('chain', ...from)).toMatchObject({ marks, says: { chain: { length: 3 } } });
-        expect((await readdir(ground.folder)).filter((name) => name.startsWith('chain'))).toEqual([]);
-      });
-
-      test('are not good when what they build on is damaged or missing, and say so', async () => {
-        const folder = join(ground.folder, 'backups/base');
-        const local = ['--target', 'local'];
-        for (const file of [`${full.label}/base.tar.zst`, `${full.label}.meta`]) {
-          await rename(join(folder, file), join(folder, 'away'));
-          const { windows, unusable } = await ground.json('list-backups', '--recoverable', ...local);
-          expect(windows?.map(({ base }) => base)).not.toContain(second.label);
-          expect(unusable).toContainEqual({ base: second.label, why: expect.stringContaining(`builds on ${full.label}`) });
-          const { chain } = await ground.json('recover', '--plan', ...local);
-          expect(chain).not.toContain(full.label);
-          await rename(join(folder, 'away'), join(folder, file));
-        }
-      });
-
-      test('are full ones after so many, and where the server does not know what has changed: then it is said', async () => {
-        expect(await ground.physical(2)).toMatchObject({ fullBecause: '2 incremental ones have followed the last' });
-        await ground.sql('ALTER SYSTEM SET summarize_wal = off');
-        await ground.sql('SELECT pg_reload_conf()');
-        const off = await ground.physical(2);
-        expect(off).toMatchObject({ outcome: 'success', fullBecause: 'summarize_wal is off on the server' });
-        // The server summarizes anew what it still has: so it must not have it any more.
-        const summaries = join(ground.server.server.dataDirectory, 'pg_wal/summaries');
-        for (const name of await readdir(summaries)) await rm(join(summaries, name));
-        const oldest = `SELECT min(name) > pg_walfile_name('${off.startLsn!}') AS gone FROM pg_ls_waldir() WHERE name ~ '^[0-9A-F]{24}$'`;
-        do {
-          await ground.mark();
-          await ground.sql('SELECT pg_switch_wal()');
-          await ground.sql('CHECKPOINT');
-        } while ((await ground.sql(oldest))[0]!['gone'] !== true);
-        await ground.sql('ALTER SYSTEM RESET summarize_wal');
-        await ground.sql('SELECT pg_reload_conf()');
-        const gone = await ground.physical(2);
-        expect(gone).toMatchObject({ outcome: 'success', fullBecause: expect.stringMatching(/cannot build on .*: WAL summar/) });
-      });
-    });
 
   test('a slot that is dropped behind our back is made again, and the gap is told', async () => {
     await ground.endDaemon('SIGTERM');

@@ -8,6 +8,8 @@ import { fileURLToPath } from 'node:url';
 import type { HealthCheck } from '../../src/health/check.ts';
 import { readStreamState, type StreamState } from '../../src/wal/stream-state.ts';
 import { withClient } from '../../src/postgres/connection.ts';
+import { runProgram } from '../../src/postgres/run-program.ts';
+import { serverAccount } from '../../src/postgres/server-account.ts';
 import { backupManager, CLI, sourceSettings, type Ended } from './command.ts';
 import { runShell } from './documents.ts';
 import { startTestServer, type TestServer } from './dump-to-file.ts';
@@ -34,6 +36,7 @@ export interface Answer {
   }[];
   readonly unusable?: readonly { readonly base: string; readonly why: string }[];
   readonly measured?: boolean;
+  readonly kept?: { readonly files: number };
   readonly state?: string;
   readonly asked?: string;
   readonly reached?: { readonly lsn: string; readonly lastTransaction?: string; readonly timeline?: number };
@@ -144,13 +147,13 @@ export class PitrGround {
   }
 
   /** The newest physical backup in the local target. */
-  async base(): Promise<{ readonly startLsn: string }> {
+  async base(): Promise<{ readonly label: string; readonly startLsn: string }> {
     const folder = join(this.folder, 'backups/base');
     const name = (await readdir(folder))
       .filter((each) => each.endsWith('.meta'))
       .sort()
       .at(-1)!;
-    return JSON.parse(await readFile(join(folder, name), 'utf8')) as { startLsn: string };
+    return JSON.parse(await readFile(join(folder, name), 'utf8')) as { label: string; startLsn: string };
   }
 
   /** Takes a physical backup, at most so many incremental ones after a full one. */
@@ -165,6 +168,12 @@ export class PitrGround {
   async mark(): Promise<string> {
     await this.sql('INSERT INTO marks SELECT count(*) + 1 FROM marks');
     return await this.now();
+  }
+
+  /** Commands of a document run as ourselves; the server that is started afterwards has an account of its own. */
+  async giveToServer(...paths: readonly string[]): Promise<void> {
+    const account = await serverAccount();
+    if (account) await runProgram('chown', ['-R', `${account.uid}:${account.gid}`, ...paths]);
   }
 
   /** Waits until the instant can be recovered, by what the command says. */
@@ -233,7 +242,7 @@ export class PitrGround {
     const text = Object.entries(names).reduce((all, [name, here]) => all.replaceAll(name, here), commands);
     return await runShell(`set -e\n${text}`, {
       cwd: this.folder,
-      env: { ...this.env, PATH: `${bin}:/usr/local/bin:/usr/bin:/bin` },
+      env: { ...this.env, PATH: `${bin}:${this.server.programs.directory}:/usr/local/bin:/usr/bin:/bin` },
     });
   }
 
