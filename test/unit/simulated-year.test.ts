@@ -68,6 +68,7 @@ describe.each(SEEDS)('A year of nights, with downtime, failures and clean-ups (s
     expect(account.awake.length).toBeGreaterThan(30);
     expect(account.bare.size).toBeGreaterThan(0);
     expect(account.pinned.size).toBeGreaterThan(0);
+    expect(account.cut.length).toBeGreaterThan(10);
     expect(account.proofs.length).toBeGreaterThan(4);
     expect(account.saidRemovals).toBeGreaterThan(300);
     for (const state of ['done', 'failed', 'aborted', 'missed', 'skipped']) {
@@ -130,7 +131,8 @@ describe.each(SEEDS)('A year of nights, with downtime, failures and clean-ups (s
     let vanished = 0;
     for (const target of targets) {
       const keys = [...(await keysOf(target))];
-      vanished += account.goodOn(target.name).filter(({ key }) => keys.every((each) => !each.startsWith(key))).length;
+      const stored = [...account.goodOn(target.name), ...account.cutOn(target.name)];
+      vanished += stored.filter(({ key }) => keys.every((each) => !each.startsWith(key))).length;
     }
     const says: Record<string, unknown>[] = [];
     for (const key of await keysOf(reports, 'logs/')) says.push(JSON.parse((await readObject(reports, key)).toString('utf8')));

@@ -34,8 +34,10 @@ export class Account {
   readonly awake: Awake[] = [];
   /** Good backups, the newest last. */
   readonly good: Made[] = [];
+  /** Copies that are shorter than they were made. */
+  readonly cut: Made[] = [];
   /** Dumps whose run was killed before their manifest. */
-  readonly bare = new Map<string, number>();
+  readonly bare = new Map<string, { readonly time: number; readonly targets: readonly string[] }>();
   readonly pinned = new Set<string>();
   /** In the order of the proofs, with the targets that held the backup then. */
   readonly proofs: { readonly key: string; readonly time: number; readonly targets: readonly string[] }[] = [];
@@ -55,6 +57,10 @@ export class Account {
     return this.good.filter(({ targets }) => targets.includes(target)).sort((a, b) => b.time - a.time);
   }
 
+  cutOn(target: string): Made[] {
+    return this.cut.filter(({ targets }) => targets.includes(target)).sort((a, b) => b.time - a.time);
+  }
+
   /** What is lost of what must be there, as sentences. */
   async losses(targets: readonly Storage[], now: number): Promise<string[]> {
     const lost: string[] = [];
@@ -72,7 +78,8 @@ export class Account {
       const proofs = this.proofs.filter((proof) => proof.targets.includes(target.name)).sort((a, b) => b.time - a.time);
       must('the newest proven one', proofs[0]?.key);
       for (const { key } of good) if (this.pinned.has(key)) must('which is pinned', key);
-      for (const key of this.bare.keys()) if (!keys.has(key)) lost.push(`${target.name} has lost ${key}, a whole dump`);
+      for (const { key } of this.#bareOn(target.name))
+        if (!keys.has(key)) lost.push(`${target.name} has lost ${key}, a whole dump`);
       const months = new Map(
         good.map(({ time, key }) => [new Date(time).toISOString().slice(0, 7), key]).reverse() as [string, string][],
       );
@@ -81,13 +88,19 @@ export class Account {
     return lost;
   }
 
+  #bareOn(target: string) {
+    return [...this.bare].flatMap(([key, { time, targets }]) => (targets.includes(target) ? [{ key, time }] : []));
+  }
+
   /** Why nothing may go from a target now. */
   barrier(target: string, freshnessLimitMs: number, now: number): string | undefined {
     const newest = this.goodOn(target)[0];
     if (!newest) return 'there is no good one';
     if (newest.time < now - freshnessLimitMs) return `the newest is of ${new Date(newest.time).toISOString()}`;
-    const bare = [...this.bare.values()].find((time) => time > newest.time);
-    if (bare !== undefined) return `a dump of ${new Date(bare).toISOString()} is without a manifest`;
+    const bare = this.#bareOn(target).find(({ time }) => time > newest.time);
+    if (bare) return `a dump of ${new Date(bare.time).toISOString()} is without a manifest`;
+    const [cut] = this.cutOn(target);
+    if (cut && cut.time > newest.time) return `the newest, ${cut.label}, was cut off`;
     const last = this.endedRuns('nightly-backup')
       .toSorted((a, b) => a.fired - b.fired)
       .at(-1);

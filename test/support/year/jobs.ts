@@ -4,11 +4,13 @@ import { pinBackup } from '../../../src/catalog/pins.ts';
 import type { Job, JobContext, JobOutcome } from '../../../src/jobs/job.ts';
 import { createWeeklyCleanup } from '../../../src/jobs/weekly-cleanup.ts';
 import { jsonFile, writeReport, writeReportFiles } from '../../../src/report/report-file.ts';
+import { putBytes } from '../make-backup.ts';
 import { storeSample } from '../stored-backups.ts';
 import { keysOf } from './account.ts';
 import type { World } from './world.ts';
 
 const MINUTE_MS = 60_000;
+const DAY_MS = 24 * 60 * MINUTE_MS;
 /** A dump whose key ends so, and nothing of its side files. */
 const DUMP = /\.sql\.gz$/;
 
@@ -29,18 +31,22 @@ export function jobsOf(world: World, nap: Nap): Record<'nightlyBackup' | 'weekly
         const started = context.clock.now();
         // One in a hundred takes longer than a day.
         const minutes = chance(0.01) ? 1500 : 3 + random() * 90;
-        const fate = chance(0.08) ? 'failure' : chance(0.06) ? 'incomplete' : 'success';
-        const to = fate === 'incomplete' ? targets.filter(({ name }) => name !== 's3') : targets;
+        const without = targetOutOfReach(started.getTime());
+        const fate = chance(0.08) ? 'failure' : without !== undefined ? 'incomplete' : 'success';
+        const to = targets.filter(({ name }) => name !== without);
         const own = { label: '', outcome: fate as Outcome };
         try {
           await nap(minutes * MINUTE_MS, context.signal);
           if (fate !== 'failure') {
             const { key } = await storeSample(to, started, { manifest: false });
-            account.bare.set(key, started.getTime());
+            account.bare.set(key, { time: started.getTime(), targets: to.map(({ name }) => name) });
             await nap(random() * 60 * MINUTE_MS, context.signal);
             const { label } = await storeSample(to, started);
             account.bare.delete(key);
-            account.good.push({ label, key, time: started.getTime(), targets: to.map(({ name }) => name) });
+            const cut = chance(0.1) ? await cutOff(key, to) : undefined;
+            const whole = to.map(({ name }) => name).filter((name) => name !== cut);
+            account.good.push({ label, key, time: started.getTime(), targets: whole });
+            if (cut !== undefined) account.cut.push({ label, key, time: started.getTime(), targets: [cut] });
             own.label = label;
             if (chance(0.02)) {
               await pinBackup(targets, key, { pinnedAt: started.toISOString() });
@@ -111,6 +117,22 @@ export function jobsOf(world: World, nap: Nap): Record<'nightlyBackup' | 'weekly
       },
     },
   };
+
+  /** Which target no backup gets to: for a night, or for several in a row, so that its newest one grows old. */
+  function targetOutOfReach(now: number): string | undefined {
+    const { trouble } = world;
+    if (now >= trouble.away.until && chance(0.1)) {
+      trouble.away = { target: targets[Math.floor(random() * targets.length)]!.name, until: now + random() * 5 * DAY_MS };
+    }
+    return now < trouble.away.until ? trouble.away.target : undefined;
+  }
+
+  /** One target has less of a dump than it was given, and nothing says so. */
+  async function cutOff(key: string, to: World['targets']): Promise<string> {
+    const target = to[Math.floor(random() * to.length)]!;
+    await putBytes(target, key, Buffer.from('less'));
+    return target.name;
+  }
 
   /** Counts what a clean-up takes away, target by target, beside what its report says. */
   async function audited(

@@ -18,6 +18,8 @@ import { Account } from './account.ts';
 export interface Trouble {
   list: boolean;
   removals: number;
+  /** Which target gets no backup, and how long. */
+  away: { readonly target: string; readonly until: number };
 }
 
 /** Everything that outlasts a daemon: time, chance, what is stored, the ledger. */
@@ -64,7 +66,7 @@ export function createWorld(seed: number, folder: string): World {
     ...{ BACKUP_HEALTH_SCHEDULE: '0 */12 * * *', SCRUB_MEBIBYTES: '0' },
   };
   const config = loadConfig({ env, configDirectory: fileURLToPath(new URL('../../../config', import.meta.url)) });
-  const trouble: Trouble = { list: false, removals: Infinity };
+  const trouble: Trouble = { list: false, removals: Infinity, away: { target: '', until: 0 } };
   const targets = ['local', 's3', 'bare'].map((name) => troubled(createMemoryStorage({ name, clock: time }), trouble));
   const reports = createMemoryStorage({ name: 'reports', clock: time });
   const places = [{ storage: reports, prefix: 'logs/' }];

@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import type { Backup, CopyState } from '../../../src/catalog/backup.ts';
+import { BackupError } from '../../../src/errors.ts';
 import { bucketOf } from '../../../src/retention/calendar.ts';
 import { planRetention } from '../../../src/retention/plan.ts';
 import { readListing, refusePartialListing } from '../../../src/retention/read-listing.ts';
@@ -194,6 +195,21 @@ describe('a listing', () => {
     expect([...read(each, damaged).held]).toEqual(expected);
   });
 
+  test('says what is pinned and why, and what a drill has proven', () => {
+    const pinned = backup('whole', 'whole', { pinned: true });
+    const listed = (reason: string | undefined, proven: string[]) =>
+      readListing(
+        { backups: [pinned], unreachable: [] },
+        {
+          ...{ proven: new Set(proven), isDamaged: () => false },
+          pins: new Map(reason === undefined ? [] : [[pinned.key, reason]]),
+        },
+      )[0]!;
+    expect(listed('before the migration', [])).toMatchObject({ pin: 'before the migration', proven: false });
+    expect(listed(undefined, [manifest.label])).toMatchObject({ pin: '', proven: true });
+    expect(read(backup('whole', 'whole')).pin).toBeUndefined();
+  });
+
   test('trusts no time but that of a manifest that is of this backup', () => {
     expect(read(backup('whole', 'whole')).time).toBe(at('2026-01-02T03:04:05Z'));
     expect(read(without(backup('manifest-missing', 'missing'))).time).toBeUndefined();
@@ -209,6 +225,10 @@ describe('a listing', () => {
       () =>
         refusePartialListing({ backups, unreachable: [] }, ['local', 's3']);
     expect(refuse(backup('whole', 'whole'))).not.toThrow();
+    const silent = { target: 's3', error: new BackupError('STORAGE_UNAVAILABLE', 's3 does not answer') };
+    expect(() => refusePartialListing({ backups: [backup('whole', 'whole')], unreachable: [silent] }, ['local', 's3'])).toThrow(
+      's3 does not answer',
+    );
     expect(refuse(backup('whole', 'missing'))).toThrow(
       /s3 shows no backup at all, though backup_shop_20260102_030405 was stored there/,
     );
