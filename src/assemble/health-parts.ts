@@ -62,9 +62,7 @@ export function healthParts(
     },
     workFolder: paths.work,
     runsUntilRoom: (now) => runsUntilRoom(config, now),
-    ...(evidence && {
-      ledger: { folder: evidence.ledger.folder, ...(evidence.ledger.publicKey && { key: evidence.ledger.publicKey }) },
-    }),
+    ...(evidence && { lookAtLedger: (now: Date) => evidence.watch.look(now) }),
     alerts: async (signal) => ({
       channels: [...alerts.channels, ...[...pingers.values()].map(({ name }) => name)],
       undelivered: (await alerts.state(signal)).undelivered,

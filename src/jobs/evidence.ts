@@ -17,6 +17,7 @@ import {
 import { storeHead, thinHeads } from '../report/ledger-heads.ts';
 import { sha256Of } from '../report/ledger-line.ts';
 import { absentSlots, EnteredSlots, missedEntries, schedulePeriods } from '../report/ledger-slots.ts';
+import { LedgerWatch } from '../report/ledger-watch.ts';
 import { onDisk } from '../storage/disk-error.ts';
 import type { Storage } from '../storage/storage.ts';
 
@@ -66,6 +67,8 @@ export interface Beginning {
  */
 export class Evidence {
   readonly ledger: Ledger;
+  /** Looks at it for the health checks of all sources. */
+  readonly watch: LedgerWatch;
   readonly #parts: EvidenceParts;
   /** Slots of runs that go on, as `<job> of <source> <time>`. */
   readonly #open = new Set<string>();
@@ -75,6 +78,7 @@ export class Evidence {
 
   constructor(parts: EvidenceParts) {
     this.ledger = parts.ledger;
+    this.watch = new LedgerWatch(parts.ledger);
     this.#parts = parts;
   }
 

@@ -2,7 +2,6 @@ import { BackupError, toBackupError } from '../errors.ts';
 import { inOrder, worstOf, type HealthCheck } from '../health/check.ts';
 import { errorReport, redacted } from '../report/backup-report.ts';
 import { HEALTH_REPORT_VERSION, type HealthReport } from '../report/health-report.ts';
-import type { LedgerMark } from '../report/look-at-ledger.ts';
 import { writeReport } from '../report/report-file.ts';
 import { healthChecks } from './health-checks.ts';
 import type { HealthCheckParts } from './health-parts.ts';
@@ -20,19 +19,11 @@ export interface HealthJob extends Job {
   run(context: JobContext): Promise<HealthOutcome>;
 }
 
-/** How far the ledger was found whole: the next look goes on from there. */
-export interface LedgerMemory {
-  mark?: LedgerMark;
-  /** When all of it was read. */
-  wholeAt?: Date;
-}
-
 /**
  * Looks at everything that a source's backups need: server, programs, targets, age, proof, room. Changes nothing but the canary that
  * it writes to each target and removes. Writes a report and the status file always.
  */
 export function createHealthCheck(parts: HealthCheckParts): HealthJob {
-  const memory: LedgerMemory = {};
   return {
     name: 'health-check',
     source: parts.source,
@@ -44,7 +35,7 @@ export function createHealthCheck(parts: HealthCheckParts): HealthJob {
       let checks: readonly HealthCheck[] = [];
       let error: BackupError | undefined;
       try {
-        const found = await healthChecks(parts, memory, context);
+        const found = await healthChecks(parts, context);
         seen = found.seen;
         checks = inOrder(found.checks).map((check) => redactedCheck(check, parts.redact));
         error = unhealthy(checks);

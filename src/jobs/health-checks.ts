@@ -20,10 +20,8 @@ import { checkStates } from '../health/states.ts';
 import { checkTarget } from '../health/target.ts';
 import { checkAlerts } from '../health/undelivered.ts';
 import { lastBackupReport } from '../report/last-report.ts';
-import { lookAtLedger } from '../report/look-at-ledger.ts';
 import type { Storage } from '../storage/storage.ts';
 import { attempted } from './attempted.ts';
-import type { LedgerMemory } from './health-check.ts';
 import type { HealthCheckParts } from './health-parts.ts';
 import type { JobContext } from './job.ts';
 import { lookAtFiles } from './look-at-files.ts';
@@ -32,13 +30,9 @@ import { lookAtWal } from './look-at-wal.ts';
 import { lookForLeftovers } from './look-for-leftovers.ts';
 import { overview, type Overview } from './overview.ts';
 
-/** How often all of the ledger is read again. */
-const LEDGER_WHOLE_MS = 24 * 60 * 60_000;
-
 /** Every check, in no order. A look that fails is a check that was not made, never one that is left out. Throws only when aborted. */
 export async function healthChecks(
   parts: HealthCheckParts,
-  memory: LedgerMemory,
   { clock, signal }: JobContext,
 ): Promise<{ readonly checks: readonly HealthCheck[]; readonly seen: Overview }> {
   const now = clock.now();
@@ -84,7 +78,7 @@ export async function healthChecks(
     checkPermissions(await attempt(async () => ({ seen: await lookAtFiles(parts.local), owners: owners() }))),
     checkLeftovers(await attempt((own) => lookForLeftovers(parts, now, own))),
     checkDrillPrograms(server.drill),
-    checkLedger(await attempt(() => lookAtItsLedger(parts, memory, now))),
+    checkLedger(await attempt(async () => parts.lookAtLedger?.(now))),
     // Of a server that does not answer it is known already.
     ...(server.answer.error === undefined || parts.wal.enabled
       ? await lookAtWal(parts.wal, { timeoutMs: parts.timeoutMs, clock, signal })
@@ -123,18 +117,6 @@ async function lastRun(source: string, reports: HealthCheckParts['reports'], sig
   if (!found || found.report.source !== source) return undefined;
   const { outcome, startedAt, error } = found.report;
   return { outcome, startedAt, ...(error && { message: error.message, ...(error.hint !== undefined && { hint: error.hint }) }) };
-}
-
-async function lookAtItsLedger({ ledger }: HealthCheckParts, memory: LedgerMemory, now: Date) {
-  if (!ledger) return undefined;
-  const fresh = memory.wholeAt !== undefined && Math.abs(now.getTime() - memory.wholeAt.getTime()) < LEDGER_WHOLE_MS;
-  const mark = fresh ? memory.mark : undefined;
-  const look = await lookAtLedger(ledger.folder, mark, ledger.key);
-  if (look.mark) {
-    memory.mark = look.mark;
-    if (!mark) memory.wholeAt = now;
-  }
-  return look;
 }
 
 function errorOf(outcome: unknown): BackupError | undefined {

@@ -1,4 +1,4 @@
-import type { PublicKey } from '../report/evidence-key.ts';
+import type { LedgerLook } from '../report/look-at-ledger.ts';
 import type { ReportPlace } from '../report/report-file.ts';
 import type { AlertsLook } from '../health/undelivered.ts';
 import type { LocalFolders } from './look-at-files.ts';
@@ -17,8 +17,8 @@ export interface HealthCheckParts extends StatusParts, ServerParts {
   readonly reports: readonly ReportPlace[];
   /** When backups are made until the clean-up after the next one has made room. */
   readonly runsUntilRoom: (now: Date) => readonly Date[];
-  /** The ledger; absent where none is kept. `key` checks the signatures of this process. */
-  readonly ledger?: { readonly folder: string; readonly key?: PublicKey };
+  /** Whether the ledger is whole; absent where none is kept. */
+  readonly lookAtLedger?: (now: Date) => Promise<LedgerLook>;
   /** Point-in-time recovery. */
   readonly wal: WalHealthParts;
   readonly alerts: (signal: AbortSignal) => Promise<AlertsLook>;

@@ -1,10 +1,14 @@
-import { open } from 'node:fs/promises';
+import { open, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { onDisk } from '../storage/disk-error.ts';
 import type { PublicKey } from './evidence-key.ts';
 import { checkChain } from './ledger-chain.ts';
 import { LEDGER, readPending } from './ledger-file.ts';
 import { signedPart, splitLines, type LedgerLine } from './ledger-line.ts';
+
+/** Read and checked at a time: a ledger of years and many sources is larger than memory should be. */
+const BLOCK_BYTES = 1024 * 1024;
+const LF = 0x0a;
 
 /** How far a ledger was read and found whole: its last line then. */
 export interface LedgerMark {
@@ -37,27 +41,37 @@ export async function lookAtLedger(
   // In this order: an append that ends in between is seen whole, one that goes on is left out.
   const pending = await readPending(folder);
   const from = mark?.offset ?? 0;
-  const found = await readFrom(join(folder, LEDGER), from);
-  const bytes = pending && pending.offset >= from ? found.subarray(0, pending.offset - from) : found;
-  const lines = splitLines(bytes, mark?.number ?? 1);
-  const before = mark && lines[0];
-  const after = mark ? lines.slice(1) : lines;
-  const breaks = [
-    ...(mark && before?.sha256 !== mark.sha256
-      ? [`entry ${mark.number} is not what it was at the last look, or the ledger was cut off before its end`]
-      : []),
-    ...checkChain(after, before, []).breaks.map(({ line, what }) => `line ${line}: ${what}`),
-    ...after.flatMap((line) => forgery(line, key)),
-  ];
-  const last = lines.at(-1);
+  const end = pending && pending.offset >= from ? pending.offset : Infinity;
+  const breaks: string[] = [];
+  let [read, offset] = [0, from];
+  let last: LedgerLine | undefined;
+  for await (const bytes of wholeLines(join(folder, LEDGER), from, end)) {
+    const lines = splitLines(bytes, last ? last.number + 1 : (mark?.number ?? 1));
+    const isFirst = last === undefined;
+    if (mark && isFirst && lines[0]?.sha256 !== mark.sha256) breaks.push(otherMark(mark));
+    const after = mark && isFirst ? lines.slice(1) : lines;
+    const before = isFirst ? mark && lines[0] : last;
+    breaks.push(
+      ...checkChain(after, before, []).breaks.map(({ line, what }) => `line ${line}: ${what}`),
+      ...after.flatMap((line) => forgery(line, key)),
+    );
+    read += lines.length;
+    offset += bytes.length;
+    last = lines.at(-1);
+  }
+  if (mark && !last) breaks.push(otherMark(mark));
   return {
-    read: lines.length,
+    read,
     lines: last?.number ?? 0,
     signed: last?.entry?.key !== undefined,
     breaks,
     ...(breaks.length === 0 &&
-      last && { mark: { number: last.number, sha256: last.sha256, offset: from + bytes.length - last.bytes.length } }),
+      last && { mark: { number: last.number, sha256: last.sha256, offset: offset - last.bytes.length } }),
   };
+}
+
+function otherMark({ number }: LedgerMark): string {
+  return `entry ${number} is not what it was at the last look, or the ledger was cut off before its end`;
 }
 
 /** Entries that other keys have signed are for `evidence verify`, which is given all public keys. */
@@ -67,26 +81,34 @@ function forgery({ number, bytes, entry }: LedgerLine, key: PublicKey | undefine
   return part && key.verifies(part.bytes, part.signature) ? [] : [`line ${number}: its signature is not of what it says`];
 }
 
-async function readFrom(path: string, offset: number): Promise<Buffer> {
-  return onDisk('read', path, async () => {
-    try {
-      const handle = await open(path, 'r');
-      try {
-        const { size } = await handle.stat();
-        const bytes = Buffer.alloc(Math.max(0, size - offset));
-        let done = 0;
-        while (done < bytes.length) {
-          const { bytesRead } = await handle.read(bytes, done, bytes.length - done, offset + done);
-          if (bytesRead === 0) break;
-          done += bytesRead;
-        }
-        return bytes.subarray(0, done);
-      } finally {
-        await handle.close();
-      }
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return Buffer.alloc(0);
-      throw error;
+/** A file from `offset` to `end`, in pieces that end where a line does; the last one ends where the file does. */
+async function* wholeLines(path: string, offset: number, end: number): AsyncGenerator<Buffer> {
+  const file = await onDisk('read', path, () => openIfThere(path));
+  if (!file) return;
+  try {
+    const { size } = await file.stat();
+    let rest = Buffer.alloc(0);
+    for (let at = offset; at < Math.min(size, end);) {
+      const block = Buffer.alloc(Math.min(BLOCK_BYTES, size - at, end - at));
+      const { bytesRead } = await onDisk('read', path, () => file.read(block, 0, block.length, at));
+      if (bytesRead === 0) break;
+      at += bytesRead;
+      const bytes = Buffer.concat([rest, block.subarray(0, bytesRead)]);
+      const whole = bytes.lastIndexOf(LF) + 1;
+      if (whole > 0) yield bytes.subarray(0, whole);
+      rest = bytes.subarray(whole);
     }
-  });
+    if (rest.length > 0) yield rest;
+  } finally {
+    await file.close();
+  }
+}
+
+async function openIfThere(path: string): Promise<FileHandle | undefined> {
+  try {
+    return await open(path, 'r');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
 }
