@@ -22,7 +22,7 @@ import { recoverTo, type RecoverFlags } from './recover.ts';
 import { notify } from './notify.ts';
 import { reindex } from './reindex.ts';
 import { restore, type RestoreFlags } from './restore.ts';
-import { status } from './status.ts';
+import { status, type StatusFlags } from './status.ts';
 import { verify } from './verify.ts';
 import { addWalHelp } from './wal-help.ts';
 
@@ -200,10 +200,9 @@ export function createProgram(line: CommandLine, version: string, setStatus: (st
     .option('--test', 'send a test to every channel')
     .action((options: CommonOptions & { test?: boolean }) => runEvery(options, false, (context) => notify(context, options)));
 
-  add('status', 'Show whether backups can be made and restored: source, targets, newest backup, last and next run.', [
-    'status',
-    'status --json',
-  ]).action((options: CommonOptions) => runEvery(options, false, status));
+  add('status', 'Show on one screen whether backups can be made and restored.', ['status --all    # a line for each source'])
+    .option('--all', 'a line for each source and each problem, however many there are')
+    .action((options: CommonOptions & StatusFlags) => runEvery(options, false, (context) => status(context, options)));
 
   add(
     'health',

@@ -24,6 +24,11 @@ import { writingSince } from './writing-since.ts';
 /** How late a backup may be: the time that a run takes, and its attempts. */
 const LATE_MS = 2 * 60 * 60_000;
 
+export interface StatusFlags {
+  /** A line for each source, however many there are. */
+  readonly all?: boolean;
+}
+
 interface Asked {
   readonly name: string;
   readonly says: string;
@@ -31,9 +36,9 @@ interface Asked {
 }
 
 /** Whether backups can be made and restored, now: source, targets, newest backup, last run, next run. */
-export async function status(context: CommandContext): Promise<number> {
+export async function status(context: CommandContext, flags: StatusFlags): Promise<number> {
   const { parts, config, signal, clock, print } = context;
-  if (!isOne(context)) return await statusOfAll(context);
+  if (!isOne(context)) return await statusOfAll(context, flags.all ?? false);
   const problems: BackupError[] = [];
   const source = config.source.named ? [await ask(config.source.name, () => askServer(context), problems)] : [];
   const targets: Asked[] = [];
