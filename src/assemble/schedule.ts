@@ -2,11 +2,13 @@ import type { Parts, Program } from '../assemble.ts';
 import { toBackupError } from '../errors.ts';
 import { configOfDatabase, covers, nameOfDatabase } from '../config/choose-source.ts';
 import { discover, type Discovery } from '../jobs/discover.ts';
-import { createForEachDatabase } from '../jobs/each-database.ts';
+import { createForEachDatabase, type Series } from '../jobs/each-database.ts';
 import type { Job, JobContext } from '../jobs/job.ts';
 import { lookingAfter } from '../jobs/look-after.ts';
 import { Turns, type Claim } from '../jobs/turns.ts';
 import { withTurn } from '../jobs/with-turn.ts';
+import { errorReport } from '../report/backup-report.ts';
+import { lastDrills } from '../report/last-drills.ts';
 import type { ScheduleEntry } from '../scheduler.ts';
 
 /** What the daemon runs, and when: the jobs of each source, each in its turn. */
@@ -43,7 +45,8 @@ export function scheduledJobs(program: Program): ScheduleEntry[] {
         await forgetOthers(parts, found, context);
         return found;
       };
-      return parts.told(createForEachDatabase({ name, source: parts.config.source.name, discover: find, jobOf }));
+      const series = name === 'restore-drill' ? { series: drillsInSeries(parts) } : {};
+      return parts.told(createForEachDatabase({ name, source: parts.config.source.name, discover: find, jobOf, ...series }));
     }
   });
 
@@ -80,6 +83,20 @@ export function scheduledJobs(program: Program): ScheduleEntry[] {
     // One at a time by its lock: who came second would find it taken.
     return name === 'restore-drill' || name === 'pitr-drill' ? [{ name: 'drill', atMost: 1 }] : [own];
   }
+}
+
+/** Who was drilled longest ago, or never, comes first: when time runs out, the others do the next time. */
+function drillsInSeries({ config, drillReports }: Parts): Series {
+  return {
+    budgetMs: config.drill.budgetMs,
+    order: async (databases, { log, signal }) => {
+      const last = await lastDrills(drillReports, signal, (place, error) => {
+        log.warn({ place, ...errorReport(error) }, 'when databases were drilled last is not known of this place');
+      });
+      const lastOf = (database: string) => last.get(nameOfDatabase(config.source.name, database)) ?? 0;
+      return databases.toSorted((a, b) => lastOf(a) - lastOf(b));
+    },
+  };
 }
 
 /** What a source that stands for every database of a server stands for now. */

@@ -13,6 +13,8 @@ export interface DrillConfig {
   /** Absolute path of the folder of assertions. */
   readonly assertions: string;
   readonly allowed: readonly string[];
+  /** How long further drills of a server's databases are begun, ms; 0: until all of them are drilled. */
+  readonly budgetMs: number;
   /** ms, by phase. */
   readonly timeouts: {
     readonly fetch: number;
@@ -37,6 +39,7 @@ export function drillConfig(values: Values, configDirectory: string, target: Sou
     rtoMinutes: values.number('drill.rtoMinutes'),
     assertions: resolve(values.text('drill.assertions') || join(configDirectory, 'drill.d')),
     allowed: values.list('drill.allowed'),
+    budgetMs: values.number('drill.budgetMinutes') * 60_000,
     timeouts: {
       fetch: timeout('fetch'),
       preflight: timeout('preflight'),

@@ -59,6 +59,14 @@ export const DRILL_SETTINGS: readonly Setting[] = [
     about:
       'What the server of a drill may lack without the drill being inconclusive: names as the report gives them, such as `extension pg_cron`.',
   },
+  {
+    key: 'drill.budgetMinutes',
+    format: integer(0, 525_600, 'minutes'),
+    default: 0,
+    env: ['DRILL_BUDGET_MINUTES'],
+    about:
+      'Of every database of a server: no further drill is begun after so long; who was drilled longest ago comes first. 0: all of them.',
+  },
   timeout('fetch', 'FETCH', 120),
   timeout('preflight', 'PREFLIGHT', 10),
   timeout('restore', 'RESTORE', 480),

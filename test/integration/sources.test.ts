@@ -301,6 +301,23 @@ describe('Several sources', () => {
     }
   });
 
+  test('that are every database of a server are drilled one after the other, and all of them proven', async () => {
+    const env = {
+      ...(await environment({ sources: { all: { database: '*', exclude: ['post*', 'erp'] } } })),
+      ...{ BACKUP_SCHEDULE: NEVER, CLEANUP_SCHEDULE: NEVER, BACKUP_HEALTH_SCHEDULE: NEVER, DRILL_SCHEDULE: '* * * * * *' },
+    };
+    expect((await backupManager(['create-backup'], env)).status).toBe(0);
+    const daemon = startDaemon(env);
+    const drills = async () => (await entries()).filter(({ job, state }) => job === 'restore-drill' && state !== 'skipped');
+    const wholeOf = async () => (await drills()).find(({ source }) => source === 'all');
+    while (!(await wholeOf())) await sleep(50);
+    await daemon.stop();
+    const slot = (await wholeOf())!['slot'];
+    expect((await drills()).filter(({ due }) => due === slot).map(({ source }) => source)).toEqual(['all.crm', 'all.shop']);
+    const status = JSON.parse((await backupManager(['status', '--json'], env)).stdout);
+    for (const source of status.sources) expect(source).toMatchObject({ newestProven: { label: expect.any(String) } });
+  });
+
   test('of one name are backed up by one run at a time, also from two directories; the holder is named', async () => {
     const env = await environment({ sources: { shop: { database: 'shop' }, crm: { database: 'crm' } } });
     const client = await connect({ ...server.connection, database: 'shop' });
