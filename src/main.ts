@@ -1,4 +1,4 @@
-#!/usr/bin/env node
+#!/usr/bin/env -S node --max-semi-space-size=4
 // The daemon: reads the configuration, schedules the jobs, and ends cleanly when told to.
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';

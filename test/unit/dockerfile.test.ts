@@ -17,6 +17,12 @@ test('the compose file builds the image with the same defaults', () => {
   }
 });
 
+test('the daemon begins with as little memory for short-lived objects, however it is started', () => {
+  const option = '--max-semi-space-size=4';
+  expect(read('src/main.ts').split('\n')[0]).toBe(`#!/usr/bin/env -S node ${option}`);
+  expect(JSON.parse(read('package.json')).scripts.start).toBe(`node ${option} dist/main.js`);
+});
+
 test('nothing needs a shell to start, and no volume is made that nobody asked for', () => {
   const dockerfile = read('Dockerfile');
   expect(dockerfile).toMatch(/^ENTRYPOINT \["/m);
