@@ -19,6 +19,11 @@ export function treeMemory(root: number): TreeMemory {
   return { processBytes, treeBytes };
 }
 
+/** The sum of the proportional set sizes of `root` and of all that it has started. */
+export function familyMemory(root: number): number {
+  return kilobytes(`/proc/${root}/smaps_rollup`, 'Pss') * 1024 + treeMemory(root).treeBytes;
+}
+
 /** Where a process is gone, or is not ours to look into: 0. */
 function kilobytes(file: string, field: string): number {
   return Number(new RegExp(`^${field}:\\s+(\\d+)`, 'm').exec(read(file))?.[1] ?? 0);
