@@ -1,17 +1,25 @@
 import type { Parts } from '../assemble.ts';
 import type { Evidence } from '../jobs/evidence.ts';
-import { readLedger } from '../report/ledger-file.ts';
-import { splitLines } from '../report/ledger-line.ts';
+import { chooseEntries, isPart, openIfThere } from '../report/ledger-blocks.ts';
 import type { LedgerEntry } from '../report/ledger-entry.ts';
 import { runHistory, type JobHistory } from '../report/run-history.ts';
 import { timeText } from '../quantities.ts';
 import { nextSlot, slotsBetween } from '../scheduler.ts';
 import { tableLines } from './table.ts';
 
-/** All of the ledger; nothing where there is none. Throws when it cannot be read. */
-export async function ledgerEntries(evidence: Evidence | undefined): Promise<LedgerEntry[]> {
-  if (!evidence) return [];
-  return splitLines((await readLedger(evidence.ledger.folder)).bytes).flatMap(({ entry }) => entry ?? []);
+/**
+ * What the ledger says of the runs of one source, or of all that is scheduled; nothing where there is none. Throws when it cannot be
+ * read.
+ */
+export async function ledgerEntries(evidence: Evidence | undefined, source?: string): Promise<readonly LedgerEntry[]> {
+  const file = evidence && (await openIfThere(evidence.ledger.path));
+  if (!file) return [];
+  const isOf = (entry: LedgerEntry) => entry.kind !== 'job' || entry.source === source;
+  try {
+    return (await chooseEntries(file, evidence.ledger.path, source === undefined ? (entry) => !isPart(entry) : isOf)).entries;
+  } finally {
+    await file.close();
+  }
 }
 
 /** What has become of the scheduled jobs of a source, by the ledger. */

@@ -73,7 +73,7 @@ export async function status(context: CommandContext, flags: StatusFlags): Promi
 
   const now = clock.now();
   // What keeps the ledger from being read is told above.
-  const jobs = jobHistories(parts, await ledgerEntries(parts.evidence()).catch(() => []), now);
+  const jobs = jobHistories(parts, await ledgerEntries(parts.evidence(), config.source.name).catch(() => []), now);
   const standing = standingOf(seen, parts.status.objectives, undefined);
   const noted = await parts.status.board?.read().catch((error: unknown) => void problems.push(toBackupError(error)));
   const health = noted?.sources[config.source.name]?.health;

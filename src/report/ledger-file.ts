@@ -2,7 +2,8 @@ import { open, readFile, rename, rm, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { onDisk } from '../storage/disk-error.ts';
 import { READABLE, syncFolder } from '../storage/disk-folder.ts';
-import type { Draft } from './ledger-entry.ts';
+import { chooseEntries, type ChosenEntries } from './ledger-blocks.ts';
+import type { Draft, LedgerEntry } from './ledger-entry.ts';
 import { sha256Of } from './ledger-line.ts';
 
 /** Names beside the reports. */
@@ -67,6 +68,11 @@ export class OpenLedger {
 
   close(): Promise<void> {
     return this.#handle.close();
+  }
+
+  /** The entries of all of it that are chosen. */
+  choose(isChosen: (entry: LedgerEntry) => boolean): Promise<ChosenEntries> {
+    return chooseEntries(this.#handle, this.#path, isChosen);
   }
 
   /** Its last bytes, at most `most`, and whether these are all. */

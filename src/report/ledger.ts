@@ -4,9 +4,10 @@ import { BackupError } from '../errors.ts';
 import { createFolders, READABLE } from '../storage/disk-folder.ts';
 import { lockFile, type LockFile } from '../storage/file-lock.ts';
 import type { PublicKey, SigningKey } from './evidence-key.ts';
+import { isPart, type ChosenEntries } from './ledger-blocks.ts';
 import type { Draft, LedgerEntry } from './ledger-entry.ts';
 import { LEDGER, LOCK, OpenLedger } from './ledger-file.ts';
-import { encodeLine, NO_LINE, splitLines, type LedgerLine } from './ledger-line.ts';
+import { encodeLine, NO_LINE, splitLines } from './ledger-line.ts';
 
 /** How much of its end an append looks at: some thousand entries. */
 const RECENT_BYTES = 1024 * 1024;
@@ -41,7 +42,7 @@ export interface Ledger {
   /** The public half of that key. */
   readonly publicKey: PublicKey | undefined;
   /**
-   * Appends what `decide` makes of the newest entries (with `whole`: of all) and of the time that the new ones will have, all of it
+   * Appends what `decide` makes of the newest entries (with `whole`: of all but parts of runs) and of the time that the new ones will have, all of it
    * durably or nothing. Nobody else appends in between, in whatever process. Returns the new last line, if there is one.
    */
   append(
@@ -95,16 +96,14 @@ export function createLedger(options: LedgerOptions): Ledger {
     whole: boolean,
   ): Promise<LedgerHead | undefined> {
     const found = await file.recover();
-    const lines = await readLines(file, whole);
-    const entries = lines.flatMap(({ entry }) => entry ?? []);
-    refuseWithoutKey(entries.at(-1));
+    const { entries, last, newest } = whole ? await file.choose((entry) => !isPart(entry)) : await readRecent(file);
+    refuseWithoutKey(newest);
     const time = clock.now();
-    const before = entries.at(-1)?.time;
+    const before = newest?.time;
     const drafts: Draft[] = [...found, ...decide(entries, time)];
     if (drafts.length === 0) return undefined;
     if (before !== undefined && time.getTime() < Date.parse(before) - CLOCK_TOLERANCE_MS)
       drafts.unshift({ kind: 'clock set back', from: before });
-    const last = lines.at(-1);
     const head = { number: last?.number ?? 0, sha256: last?.sha256 ?? NO_LINE };
     const bytes: Buffer[] = [];
     for (const draft of drafts) {
@@ -118,14 +117,15 @@ export function createLedger(options: LedgerOptions): Ledger {
   }
 
   /** The newest lines, numbered as they are in the file. */
-  async function readLines(file: OpenLedger, whole: boolean): Promise<LedgerLine[]> {
-    const { bytes, all } = await file.tail(whole ? Number.MAX_SAFE_INTEGER : RECENT_BYTES);
-    if (all) return splitLines(bytes);
-    const lines = splitLines(bytes.subarray(bytes.indexOf(0x0a) + 1));
+  async function readRecent(file: OpenLedger): Promise<ChosenEntries> {
+    const { bytes, all } = await file.tail(RECENT_BYTES);
+    const lines = splitLines(all ? bytes : bytes.subarray(bytes.indexOf(0x0a) + 1));
+    const entries = lines.flatMap(({ entry }) => entry ?? []);
     const last = lines.at(-1);
+    if (all) return { entries, last, newest: entries.at(-1) };
     // Something else stands where the last entry should be: only counting tells its number.
-    if (!last?.entry) return readLines(file, true);
-    return lines.map((line) => ({ ...line, number: last.entry!.number - (last.number - line.number) }));
+    if (!last?.entry) return await file.choose((entry) => !isPart(entry));
+    return { entries, last: { ...last, number: last.entry.number }, newest: last.entry };
   }
 
   /** An unsigned entry among signed ones would be a forgery to whoever verifies. */

@@ -1,14 +1,9 @@
-import { open, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
-import { onDisk } from '../storage/disk-error.ts';
 import type { PublicKey } from './evidence-key.ts';
+import { openIfThere, wholeLines } from './ledger-blocks.ts';
 import { checkChain } from './ledger-chain.ts';
 import { LEDGER, readPending } from './ledger-file.ts';
 import { signedPart, splitLines, type LedgerLine } from './ledger-line.ts';
-
-/** Read and checked at a time: a ledger of years and many sources is larger than memory should be. */
-const BLOCK_BYTES = 1024 * 1024;
-const LF = 0x0a;
 
 /** How far a ledger was read and found whole: its last line then. */
 export interface LedgerMark {
@@ -45,7 +40,7 @@ export async function lookAtLedger(
   const breaks: string[] = [];
   let [read, offset] = [0, from];
   let last: LedgerLine | undefined;
-  for await (const bytes of wholeLines(join(folder, LEDGER), from, end)) {
+  for await (const bytes of linesOf(join(folder, LEDGER), from, end)) {
     const lines = splitLines(bytes, last ? last.number + 1 : (mark?.number ?? 1));
     const isFirst = last === undefined;
     if (mark && isFirst && lines[0]?.sha256 !== mark.sha256) breaks.push(otherMark(mark));
@@ -81,34 +76,12 @@ function forgery({ number, bytes, entry }: LedgerLine, key: PublicKey | undefine
   return part && key.verifies(part.bytes, part.signature) ? [] : [`line ${number}: its signature is not of what it says`];
 }
 
-/** A file from `offset` to `end`, in pieces that end where a line does; the last one ends where the file does. */
-async function* wholeLines(path: string, offset: number, end: number): AsyncGenerator<Buffer> {
-  const file = await onDisk('read', path, () => openIfThere(path));
+async function* linesOf(path: string, from: number, end: number): AsyncGenerator<Buffer> {
+  const file = await openIfThere(path);
   if (!file) return;
   try {
-    const { size } = await file.stat();
-    let rest = Buffer.alloc(0);
-    for (let at = offset; at < Math.min(size, end);) {
-      const block = Buffer.alloc(Math.min(BLOCK_BYTES, size - at, end - at));
-      const { bytesRead } = await onDisk('read', path, () => file.read(block, 0, block.length, at));
-      if (bytesRead === 0) break;
-      at += bytesRead;
-      const bytes = Buffer.concat([rest, block.subarray(0, bytesRead)]);
-      const whole = bytes.lastIndexOf(LF) + 1;
-      if (whole > 0) yield bytes.subarray(0, whole);
-      rest = bytes.subarray(whole);
-    }
-    if (rest.length > 0) yield rest;
+    yield* wholeLines(file, path, from, end);
   } finally {
     await file.close();
-  }
-}
-
-async function openIfThere(path: string): Promise<FileHandle | undefined> {
-  try {
-    return await open(path, 'r');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw error;
   }
 }

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { generateKey, readSigningKey } from '../../../src/report/evidence-key.ts';
 import { createLedger, type Ledger } from '../../../src/report/ledger.ts';
+import type { LedgerEntry } from '../../../src/report/ledger-entry.ts';
 import { LedgerWatch } from '../../../src/report/ledger-watch.ts';
 import { clockAt } from '../../support/sample-ledger.ts';
 
@@ -34,6 +35,32 @@ async function enter(count: number): Promise<void> {
 const at = (text: string) => new Date(`2026-01-0${text}Z`);
 
 describe('The ledger of many sources', () => {
+  test('is begun with what it says of schedules and slots, not with the runs of each database', async () => {
+    const job = { kind: 'job', job: 'health-check', state: 'done' } as const;
+    const due = '2026-01-01T00:00:00.000Z';
+    await ledger.append(() => [
+      { ...job, source: 'all.a', due },
+      { ...job, source: 'all.b', due },
+      { ...job, source: 'all', slot: due },
+      { ...job, source: 'all', due, sameSlotAs: ENTRIES + 3 },
+      { ...job, source: 'all.b', startedAt: due },
+    ]);
+    let seen: readonly LedgerEntry[] = [];
+    const head = await ledger.append(
+      (entries) => {
+        seen = entries;
+        return [{ kind: 'daemon started', version: '1.0.0' }];
+      },
+      { whole: true },
+    );
+    expect(seen.map(({ number }) => number)).toEqual([
+      ...Array.from({ length: ENTRIES }, (_, at) => at + 1),
+      ...[ENTRIES + 3, ENTRIES + 4, ENTRIES + 5],
+    ]);
+    expect(head!.number).toBe(ENTRIES + 6);
+    expect(await new LedgerWatch(ledger).look(at('1T01:00'))).toMatchObject({ lines: ENTRIES + 6, breaks: [] });
+  });
+
   test('is read wholly once for all of them, then from where it ended, and wholly again after a day', async () => {
     const watch = new LedgerWatch(ledger);
     const looks = await Promise.all(Array.from({ length: 50 }, () => watch.look(at('1T01:00'))));
