@@ -9,14 +9,15 @@ const DAYS = 100;
 const history = fc.record({
   keepDays: fc.integer({ min: 1, max: 30 }),
   keepMonths: fc.integer({ min: 0, max: 4 }),
-  backups: fc.array(
+  // Each of another day: of two that end in the same moment neither is the newer one.
+  backups: fc.uniqueArray(
     fc.record({
       age: fc.integer({ min: 0, max: 90 }),
       good: fc.integer({ min: 0, max: 5 }).map((n) => n > 0),
       /** It builds on the one before it. */
       incremental: fc.integer({ min: 0, max: 2 }).map((n) => n > 0),
     }),
-    { maxLength: 20 },
+    { maxLength: 20, selector: ({ age }) => age },
   ),
 });
 
