@@ -22,6 +22,7 @@ import { createPitrDrill, type PitrDrill, type PitrDrillRequest } from './jobs/p
 import type { RecoverParts } from './jobs/plan-recovery.ts';
 import { createRestoreDrill, type RestoreDrill } from './jobs/restore-drill.ts';
 import { createWeeklyCleanup, type WeeklyCleanup } from './jobs/weekly-cleanup.ts';
+import type { WalHealthParts } from './jobs/look-at-wal.ts';
 import { streamWal, type WalStreamContext } from './jobs/wal-stream.ts';
 import { checksSeen, stallOf, withAlerts } from './jobs/with-alerts.ts';
 import { withEvidence } from './jobs/with-evidence.ts';
@@ -92,6 +93,8 @@ export interface Parts {
   readonly recovery: Omit<RecoverParts, 'log'>;
   /** What a database is dumped with, wherever it is. */
   readonly dumping: DumpAtParts['dump'];
+  /** What `health` looks at of point-in-time recovery. */
+  readonly wal: WalHealthParts;
   /** Closes idle connections of the targets of all sources. */
   close(): void;
 }
@@ -156,6 +159,8 @@ function assembleSource(config: Config, own: TargetsOfSource, common: Common): P
   const pingers = alerting.pingers.get(name);
 
   const pitr = { own, findPrograms: programsFor, reports, version };
+
+  const wal = walHealthParts(config, pitr, baseLimitMs(config));
 
   const tools = { alerts, notifiers, pingers: pingers ?? new Map<string, Pinger>() };
   const alerted = <O extends JobOutcome>(job: JobOf<O>): JobOf<O> => {
@@ -236,7 +241,6 @@ function assembleSource(config: Config, own: TargetsOfSource, common: Common): P
       return { ...job, ...around(job) };
     },
     healthCheck: () => {
-      const wal = walHealthParts(config, pitr, baseLimitMs(config));
       const given = {
         connection,
         findPrograms: programsFor,
@@ -262,6 +266,7 @@ function assembleSource(config: Config, own: TargetsOfSource, common: Common): P
         context,
       ),
     recovery: recoverParts(config, pitr),
+    wal,
     close,
   };
 }

@@ -20,8 +20,6 @@ interface Given {
 
 /** More costs time and gains little on pages and WAL. */
 const LEVEL = 1;
-/** For the WAL of a physical backup: the network may be down for a while. */
-const WAL_WAIT_MS = 10 * 60_000;
 
 export function walStreamParts(config: Config, { own, findPrograms }: Given): WalStreamParts {
   const { spool, targets } = own;
@@ -36,9 +34,16 @@ export function walStreamParts(config: Config, { own, findPrograms }: Given): Wa
 }
 
 function watchLimits({ pitr, drill }: Config): WatchLimits {
-  const { intervalSeconds, lagMs, slotWarnBytes, spoolBytes, dropSlotBytes } = pitr;
+  const { intervalSeconds, lagMs, stallMs, slotWarnBytes, spoolBytes, dropSlotBytes, synchronous } = pitr;
   return {
-    ...{ intervalMs: intervalSeconds * 1000, lagMs, rpoMs: drill.rpoMinutes * 60_000, keptBytes: slotWarnBytes },
+    ...{
+      intervalMs: intervalSeconds * 1000,
+      lagMs,
+      stallMs,
+      rpoMs: drill.rpoMinutes * 60_000,
+      keptBytes: slotWarnBytes,
+      synchronous,
+    },
     ...(spoolBytes !== undefined && { spoolBytes }),
     ...(dropSlotBytes !== undefined && { dropSlotBytes }),
   };
@@ -77,7 +82,7 @@ export function baseBackupParts(config: Config, { own, reports, version }: Given
       archived: enabled,
     },
     ...(maxRateKiB !== undefined && { maxRateKiB }),
-    ...{ walWaitMs: WAL_WAIT_MS, repair: retries, redact: config.redact },
+    ...{ walWaitMs: config.pitr.walWaitMs, repair: retries, redact: config.redact },
     stallTimeoutMs: config.storage.stallTimeoutSeconds * 1000,
   };
 }

@@ -3,13 +3,15 @@ import { listBases } from '../base/list-bases.ts';
 import { readWal, recoverableFrom } from '../wal/read-wal.ts';
 import type { CommandContext } from './command.ts';
 import { recoverFrom } from './recover.ts';
+import { secondsText } from '../quantities.ts';
 import { tableLines } from './table.ts';
+import { achieved } from './wal-state.ts';
 
 const DEFAULT_SEGMENT_BYTES = 16 * 2 ** 20;
 
 /** Every physical backup, and to which instants it can be recovered. */
 export async function listRecoverable(
-  { parts, config, signal, print }: CommandContext,
+  { parts, config, signal, clock, print }: CommandContext,
   target: string | undefined,
 ): Promise<number> {
   const source = config.source.name;
@@ -32,7 +34,9 @@ export async function listRecoverable(
     const parent = parentOf.get(window.base);
     return { ...window, segments: segments.length, ...(parent !== undefined && { parent }) };
   });
-  print({ windows, unusable }, [
+  const newest = windows[0]?.toTime;
+  const rpo = newest === undefined ? undefined : achieved(newest, clock.now());
+  print({ windows, unusable, ...(rpo !== undefined && { achievedRpoSeconds: rpo }) }, [
     ...(windows.length === 0
       ? ['Nothing can be recovered to an instant. `backup-manager create-backup --physical` makes a physical backup.']
       : tableLines(
@@ -47,6 +51,7 @@ export async function listRecoverable(
           ]),
           [],
         )),
+    ...(rpo === undefined ? [] : [`Everything committed until ${newest!} is there: a loss now would cost ${secondsText(rpo)}.`]),
     ...unusable.map(({ base, why }) => `  ${base} cannot be used: ${why}`),
   ]);
   return 0;

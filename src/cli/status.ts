@@ -19,6 +19,7 @@ import { undeliveredLine } from './notify.ts';
 import { statusOfAll } from './status-all.ts';
 import { ageText, bytesText, durationText, timeText } from '../quantities.ts';
 import { factLines } from './table.ts';
+import { walFacts, walState } from './wal-state.ts';
 import { writingSince } from './writing-since.ts';
 
 /** How late a backup may be: the time that a run takes, and its attempts. */
@@ -74,6 +75,7 @@ export async function status(context: CommandContext, flags: StatusFlags): Promi
   const now = clock.now();
   // What keeps the ledger from being read is told above.
   const jobs = jobHistories(parts, await ledgerEntries(parts.evidence(), config.source.name).catch(() => []), now);
+  const wal = await walState(context);
   const standing = standingOf(seen, parts.status.objectives, undefined);
   const noted = await parts.status.board?.read().catch((error: unknown) => void problems.push(toBackupError(error)));
   const health = noted?.sources[config.source.name]?.health;
@@ -102,6 +104,7 @@ export async function status(context: CommandContext, flags: StatusFlags): Promi
       ...(standing.recoverableSince !== undefined && { recoverableSince: standing.recoverableSince }),
       ...{ rpo: standing.rpo, rto: standing.rto },
       ...(health && { health }),
+      ...(wal && { wal }),
       evidence,
       problems: problems.map(({ message }) => message),
     },
@@ -124,6 +127,7 @@ export async function status(context: CommandContext, flags: StatusFlags): Promi
         ],
         ['RPO', targetText(standing.rpo)],
         ['RTO', targetText(standing.rto)],
+        ...walFacts(wal),
         ['last run', run ? `${run.report.outcome}, ${timeText(new Date(run.report.startedAt))}, ${run.location}` : 'none'],
         ['evidence', evidenceText(evidence)],
         ['health', healthText(health)],

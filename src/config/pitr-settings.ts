@@ -35,6 +35,14 @@ export const PITR_SETTINGS: readonly Setting[] = [
     about: 'The physical replication slot on the source. It is made when it is missing; nobody else may use it.',
   },
   {
+    key: 'pitr.synchronous',
+    format: flag,
+    default: false,
+    env: ['PITR_SYNCHRONOUS'],
+    about:
+      "Whether the source's commits are meant to wait until they are durable here, so that `health` fails when they do not. The source decides: its `synchronous_standby_names` has to name the slot ([no commit without us](pitr.md#no-commit-without-us)).",
+  },
+  {
     key: 'pitr.intervalSeconds',
     format: integer(1, 3600, 'seconds'),
     default: 5,
@@ -66,6 +74,13 @@ export const PITR_SETTINGS: readonly Setting[] = [
       'How far the WAL here or on a target may be behind the source until `health` warns. It fails beyond `DRILL_RPO_MINUTES`, and when nothing has arrived for 5 minutes.',
   },
   {
+    key: 'pitr.stallSeconds',
+    format: integer(3, 86_400, 'seconds'),
+    default: 60,
+    env: ['PITR_STALL_SECONDS'],
+    about: 'A connection that has brought no WAL for so long, though a heartbeat was committed, is given up and made anew.',
+  },
+  {
     key: 'pitr.slotWarnMiB',
     format: integer(16, 1_073_741_824, 'MiB'),
     default: 1024,
@@ -88,6 +103,14 @@ export const PITR_SETTINGS: readonly Setting[] = [
     env: ['PITR_DROP_SLOT_MIB'],
     about:
       'The last resort for the source: when it keeps more WAL than this for the slot, the slot is dropped, and there is a gap until the next physical backup. 0: never.',
+  },
+  {
+    key: 'pitr.walWaitSeconds',
+    format: integer(1, 86_400, 'seconds'),
+    default: 600,
+    env: ['PITR_WAL_WAIT_SECONDS'],
+    about:
+      'How long a physical backup waits for the WAL that it needs to be stored. One that lacks it then is a failure, and is not listed.',
   },
   {
     key: 'pitr.pushTargets',
@@ -117,17 +140,20 @@ export const PITR_SETTINGS: readonly Setting[] = [
 export interface PitrConfig {
   readonly enabled: boolean;
   readonly slot: string;
+  readonly synchronous: boolean;
   readonly intervalSeconds: number;
   /** KiB a second; absent: no limit. */
   readonly maxRateKiB?: number;
   /** How many incremental physical backups follow a full one. */
   readonly incrementals: number;
   readonly lagMs: number;
+  readonly stallMs: number;
   readonly slotWarnBytes: number;
   /** Absent: no limit but the disk's. */
   readonly spoolBytes?: number;
   /** Absent: never. */
   readonly dropSlotBytes?: number;
+  readonly walWaitMs: number;
   /** Absent: all. */
   readonly pushTargets?: readonly string[];
   readonly keepDays: number;
@@ -145,10 +171,13 @@ export function pitrConfig(values: Values): PitrConfig {
   return {
     enabled: values.is('pitr.enabled'),
     slot: values.text('pitr.slot'),
+    synchronous: values.is('pitr.synchronous'),
+    walWaitMs: values.number('pitr.walWaitSeconds') * 1000,
     intervalSeconds: values.number('pitr.intervalSeconds'),
     ...(rate > 0 && { maxRateKiB: Math.max(rate, 32) }),
     incrementals: values.number('pitr.incrementals'),
     lagMs: values.number('pitr.lagSeconds') * 1000,
+    stallMs: values.number('pitr.stallSeconds') * 1000,
     slotWarnBytes: values.number('pitr.slotWarnMiB') * MIB,
     ...(spool > 0 && { spoolBytes: spool * MIB }),
     ...(dropSlot > 0 && { dropSlotBytes: dropSlot * MIB }),

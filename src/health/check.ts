@@ -24,6 +24,7 @@ export const CHECKS = [
   'replication',
   'wal stream',
   'wal at source',
+  'commits',
   'wal copies',
   'base backup',
   'alerts',

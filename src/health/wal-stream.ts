@@ -35,6 +35,8 @@ export interface StreamLimits {
   readonly rpoMs: number;
   /** How much WAL the source may keep for us until that is worth a warning. */
   readonly keptBytes: number;
+  /** Commits of the source are to wait for us. */
+  readonly synchronous: boolean;
 }
 
 /** A daemon that has said nothing for so long, and for some of its intervals, is not at work. */
@@ -48,6 +50,7 @@ const EARLY = 0.5;
 const RESUME = 'Is the daemon at work? Its log tells: `backup-manager logs`.';
 const STREAM = { check: 'wal stream' } as const;
 const SOURCE = { check: 'wal at source' } as const;
+const COMMITS = { check: 'commits' } as const;
 
 /** Whether WAL arrives, how far behind it is here and on every target, and whether the source can bear what it keeps for us. */
 export function checkWalStream(look: StreamLook | undefined | BackupError, limits: StreamLimits, now: Date): HealthCheck[] {
@@ -59,6 +62,7 @@ export function checkWalStream(look: StreamLook | undefined | BackupError, limit
     streamCheck(look, isSilent, silentMs, limits),
     // Of a daemon that is not at work nothing newer is known.
     ...(isSilent || !look.source ? [] : [sourceCheck(look.source, look.received !== undefined, limits)]),
+    ...(look.source ? commitsCheck(look.source, !isSilent && look.phase === 'streaming', limits) : []),
     ...look.targets.map((each) => targetCheck(each, look.source, limits)),
   ];
 }
@@ -106,6 +110,30 @@ function sourceCheck(source: WalView, hasBegun: boolean, { keptBytes }: StreamLi
   return source.keptBytes > keptBytes ? warn(SOURCE, says, `${hint} ${BEAR}`) : ok(SOURCE, says);
 }
 
+/** Where commits are meant to wait for us, or do so: whether it is in force. Nothing where neither is so. */
+function commitsCheck({ commits }: WalView, arrives: boolean, { synchronous }: StreamLimits): HealthCheck[] {
+  if (commits === 'us' && arrives) return [ok(COMMITS, 'the source acknowledges none that is not durable here')];
+  if (commits === 'us' || commits === 'absent') {
+    return [
+      fail(
+        COMMITS,
+        'they wait for us, and nothing is received: the source acknowledges none, unless another standby stands in',
+        'See `wal stream` for why nothing is received. To let the source go on without us: ALTER SYSTEM RESET synchronous_standby_names; SELECT pg_reload_conf().',
+      ),
+    ];
+  }
+  if (!synchronous) return [];
+  return [
+    fail(
+      COMMITS,
+      commits === 'other'
+        ? 'they wait for another standby, not for us (PITR_SYNCHRONOUS): it comes first in synchronous_standby_names of the source'
+        : 'they do not wait for us (PITR_SYNCHRONOUS): synchronous_standby_names of the source does not name the slot',
+      "On the source: ALTER SYSTEM SET synchronous_standby_names = '<the slot>'; SELECT pg_reload_conf().",
+    ),
+  ];
+}
+
 const BEAR = 'Set max_slot_wal_keep_size on the source to what its disk can bear.';
 
 function targetCheck(
@@ -131,6 +159,7 @@ function targetCheck(
 function behindBy(place: Place, source: WalView & { readonly time: string }): { readonly says: string; readonly ms: number } {
   const bytes = bytesText(Math.max(0, Number(parseLsn(source.lsn) - parseLsn(place.lsn))));
   if (place.time === undefined) return { says: `${bytes} behind the source, it is not known for how long`, ms: 0 };
-  const ms = Math.max(0, Date.parse(source.time) - Date.parse(place.time));
+  // With all of it here nothing is behind, however long ago the last commit was that a standby has replayed.
+  const ms = parseLsn(place.lsn) >= parseLsn(source.lsn) ? 0 : Math.max(0, Date.parse(source.time) - Date.parse(place.time));
   return { says: `${bytes} and ${secondsText(ms / 1000)} behind the source`, ms };
 }

@@ -1,5 +1,12 @@
 import { BackupError, toBackupError } from '../errors.ts';
 
+/** The same, where there is no going on without it: throws its failure. */
+export async function answered<T>(look: (signal: AbortSignal) => Promise<T>, timeoutMs: number, signal: AbortSignal): Promise<T> {
+  const answer = await attempted(look, timeoutMs, signal);
+  if (answer instanceof BackupError) throw answer;
+  return answer;
+}
+
 /** What `look` gives, or its failure. It may take `timeoutMs`: a network file system that hangs must not hang the check. */
 export async function attempted<T>(
   look: (signal: AbortSignal) => Promise<T>,

@@ -6,6 +6,7 @@ import { BackupError, toBackupError } from '../errors.ts';
 import { IncrementalRefused } from '../postgres/base-backup-stream.ts';
 import { withClient, type ConnectionOptions } from '../postgres/connection.ts';
 import { identifyWalSource, requestSegmentSwitch, type WalSource } from '../postgres/replication.ts';
+import { replicationObstacle } from '../postgres/replication-obstacle.ts';
 import { readServerFacts } from '../postgres/server-facts.ts';
 import { errorReport, redacted } from '../report/backup-report.ts';
 import { BASE_REPORT_VERSION, type BaseReport } from '../report/base-report.ts';
@@ -128,6 +129,8 @@ async function backUp(parts: BaseBackupParts, context: JobContext, startedAt: Da
   const { usable, failed } = await checkTargets(parts.targets, signal);
   for (const { target, error } of failed) log.warn({ target: target.name, ...errorReport(error) }, 'a target cannot be used');
   made.targets = failed.map(({ target }) => ({ target: target.name, state: 'failed' as const }));
+  const obstacle = await replicationObstacle(connection, undefined, { tries: true, signal });
+  if (obstacle) throw obstacle;
   const origin = await identifyWalSource(connection, signal);
   const server = await withClient(connection, readServerFacts, { signal });
   const expectedSize = await withClient(

@@ -1,10 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { statfs } from 'node:fs/promises';
+import { readdir, rm, stat, statfs } from 'node:fs/promises';
+import { join } from 'node:path';
 import { BackupError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { withClient, type ConnectionOptions } from '../postgres/connection.ts';
-import { createSlot, dropSlot, identifyWalSource, readSlot, type WalSource } from '../postgres/replication.ts';
+import { createSlot, dropSlot, freeSlot, identifyWalSource, readSlot, type WalSource } from '../postgres/replication.ts';
 import { bytesText } from '../quantities.ts';
+import { answered } from './attempted.ts';
 import { anotherServer } from './claim-archive.ts';
 
 export interface SlotParts {
@@ -17,14 +19,20 @@ const SEGMENTS_OF_ROOM = 2;
 /** How often it is tried to drop a slot that its connection still holds. */
 const DROP_ATTEMPTS = 20;
 const DROP_PAUSE_MS = 250;
+/** How long the source may take to answer what it is asked at a start. */
+export const ANSWER_MS = 15_000;
 
-/** The slot is made when it is missing; that WAL was lost with it is told, and shows as a gap until the next physical backup. */
+/**
+ * A source that has not noticed that a connection stalled keeps the slot to it for a minute: that one is ended there.
+ * The slot is made when it is missing; that WAL was lost with it is told, and shows as a gap until the next physical backup.
+ */
 export async function prepareSlot(
   { connection, slot }: SlotParts,
-  { origin, folder }: { readonly origin: WalSource; readonly folder: string },
+  { origin, folder, stalled }: { readonly origin: WalSource; readonly folder: string; readonly stalled: boolean },
   log: Log,
   signal: AbortSignal,
 ): Promise<void> {
+  await removeUnpadded(folder, origin.segmentBytes);
   // A slot that nobody fetches from only fills the source's disk.
   const { bavail, bsize } = await statfs(folder);
   const room = SEGMENTS_OF_ROOM * origin.segmentBytes;
@@ -34,12 +42,42 @@ export async function prepareSlot(
       retryable: true,
     });
   }
-  const now = await identifyWalSource(connection, signal);
-  if (now.systemIdentifier !== origin.systemIdentifier) throw anotherServer(origin.systemIdentifier, now.systemIdentifier);
+  await answered(
+    async (own) => {
+      const now = await identifyWalSource(connection, own);
+      if (now.systemIdentifier !== origin.systemIdentifier) throw anotherServer(origin.systemIdentifier, now.systemIdentifier);
+      await makeSlot({ connection, slot }, { log, stalled }, own);
+    },
+    ANSWER_MS,
+    signal,
+  );
+}
+
+/**
+ * On a disk that is full `pg_receivewal` may leave a segment that it could not give its full size, and does not start again beside that. It
+ * gives the size before it writes: there is no WAL in such a file.
+ */
+async function removeUnpadded(folder: string, segmentBytes: number): Promise<void> {
+  for (const name of (await readdir(folder)).filter((each) => each.endsWith('.partial'))) {
+    const { size } = await stat(join(folder, name));
+    if (size !== 0 && size !== segmentBytes) await rm(join(folder, name));
+  }
+}
+
+async function makeSlot(
+  { connection, slot }: SlotParts,
+  { log, stalled }: { readonly log: Log; readonly stalled: boolean },
+  signal: AbortSignal,
+): Promise<void> {
   await withClient(
     connection,
     async (client) => {
-      const state = await readSlot(client, slot);
+      let state = await readSlot(client, slot);
+      for (let attempt = 0; stalled && state?.active === true && attempt < DROP_ATTEMPTS; attempt += 1) {
+        await freeSlot(client, slot);
+        await sleep(DROP_PAUSE_MS, undefined, { signal });
+        state = await readSlot(client, slot);
+      }
       if (state && state.walStatus !== 'lost') return;
       if (state) {
         log.error(
@@ -51,7 +89,7 @@ export async function prepareSlot(
       await createSlot(client, slot);
       log.info({ slot }, 'the replication slot was made; from here on the source keeps its WAL until it is fetched');
     },
-    { signal },
+    { signal, untilAborted: true },
   );
 }
 
@@ -70,6 +108,6 @@ export async function giveUpSlot({ connection, slot }: SlotParts, signal: AbortS
         }
       }
     },
-    { signal },
+    { signal, untilAborted: true },
   );
 }

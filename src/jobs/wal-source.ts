@@ -9,25 +9,35 @@ import type { SlotParts } from './wal-slot.ts';
 /** One look at the source. */
 export interface SourceSample {
   readonly view: SourceView;
-  /** It counts once WAL up to its place is here. */
-  readonly moment: WalMoment;
+  /** That a primary writes on. */
+  readonly timeline?: number;
+  /** It counts once WAL up to its place is here. Absent for a standby that has replayed nothing yet. */
+  readonly moment?: WalMoment;
   /** Up to where it is durable here, by what the receiver told the source. */
   readonly flushedLsn?: string;
 }
 
-/** Notes the source's clock, and waits for `patienceMs` at most until the WAL of that moment is durable here. */
+/**
+ * Notes the source's clock, and waits for `patienceMs` at most until the WAL of that moment is durable here. Of a standby it notes the last
+ * commit that it has replayed: its own clock says nothing of what has reached it.
+ */
 export async function sampleSource(parts: SlotParts, patienceMs: number, signal: AbortSignal): Promise<SourceSample> {
   return await withClient(
     parts.connection,
     async (client) => {
-      const moment = await sampleWal(client, true);
-      const flushedLsn = await awaitFlush(client, parts.slot, moment.lsn, {
+      const { time: clock, lsn, standby, timeline, replayedTime } = await sampleWal(client, true);
+      const time = standby ? replayedTime : clock;
+      const flushedLsn = await awaitFlush(client, parts.slot, lsn, {
         ...{ ms: patienceMs, signal },
         sleep: async (ms) => await sleep(ms, undefined, { signal }),
       });
-      const view = { time: moment.time, ...(await viewWal(client, parts.slot)) };
-      return { view, moment, ...(flushedLsn !== undefined && { flushedLsn }) };
+      return {
+        view: { time: time ?? clock, ...(await viewWal(client, parts.slot)) },
+        ...(timeline !== undefined && { timeline }),
+        ...(time !== undefined && { moment: { time, lsn } }),
+        ...(flushedLsn !== undefined && { flushedLsn }),
+      };
     },
-    { signal },
+    { signal, untilAborted: true },
   );
 }

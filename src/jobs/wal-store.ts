@@ -26,7 +26,7 @@ interface StoreContext {
 /** Looking for what is new. */
 const PASS_MS = 500;
 const FIRST_PAUSE_MS = 1000;
-const LONGEST_PAUSE_MS = 30_000;
+const LONGEST_PAUSE_MS = 10_000;
 /** While the source says nothing new of its clock the open segment is copied after so many intervals. */
 const LATE = 2;
 /** The same failure is told again after so long. */

@@ -15,11 +15,11 @@ import type { DiskStorage } from '../storage/disk.ts';
 import type { Storage } from '../storage/storage.ts';
 import { receiveWal } from '../wal/receiver.ts';
 import { WalArchive } from '../wal/wal-archive.ts';
-import { attempted } from './attempted.ts';
+import { answered, attempted } from './attempted.ts';
 import { claimArchive, claimFolder } from './claim-archive.ts';
 import { incomingFolder } from './incoming-folder.ts';
 import { sampleSource } from './wal-source.ts';
-import { giveUpSlot, prepareSlot } from './wal-slot.ts';
+import { ANSWER_MS, giveUpSlot, prepareSlot } from './wal-slot.ts';
 import { StreamWatch, type WatchLimits } from './wal-watch.ts';
 import { keepStored } from './wal-store.ts';
 
@@ -84,10 +84,16 @@ export async function streamWal(parts: WalStreamParts, context: WalStreamContext
 async function streamOnce(parts: WalStreamParts, watch: StreamWatch, context: WalStreamContext): Promise<void> {
   const { signal, log, clock } = context;
   const { connection, source, targets, spool, slot, intervalMs } = parts;
-  const obstacle = await replicationObstacle(connection, slot, { tries: true, signal });
-  if (obstacle) throw obstacle;
-  const origin = await identifyWalSource(connection, signal);
-  const server = await withClient(connection, readServerFacts, { signal });
+  const { origin, server } = await answered(
+    async (own) => {
+      const obstacle = await replicationObstacle(connection, slot, { tries: true, signal: own });
+      if (obstacle) throw obstacle;
+      const origin = await identifyWalSource(connection, own);
+      return { origin, server: await withClient(connection, readServerFacts, { signal: own, untilAborted: true }) };
+    },
+    ANSWER_MS,
+    signal,
+  );
   const program = (await parts.findPrograms(server.major)).path('pg_receivewal');
   const folder = incomingFolder(parts);
   await mkdir(folder, { recursive: true, mode: 0o700 });
@@ -98,16 +104,16 @@ async function streamOnce(parts: WalStreamParts, watch: StreamWatch, context: Wa
     ...{ source, systemIdentifier: origin.systemIdentifier, segmentBytes: origin.segmentBytes, folder, targets, clock },
     ...{ openTargets, codec: parts.codec, level: parts.level },
   });
-  watch.follow(archive);
+  await watch.follow(archive);
   // One that fails ends the others: they start again together.
   const failed = new AbortController();
   const ends = AbortSignal.any([signal, failed.signal]);
   const work = [
     receiveWal({
       ...{ program, connection, slot, folder, signal: ends },
-      prepare: async () => {
-        watch.mayReceive();
-        await prepareSlot(parts, { origin, folder }, log, ends);
+      prepare: async (stalled) => {
+        await watch.mayReceive(ends);
+        await prepareSlot(parts, { origin, folder, stalled }, log, ends);
       },
       holds: () => watch.holds,
       onGone: async (error) => {
@@ -139,10 +145,8 @@ async function streamOnce(parts: WalStreamParts, watch: StreamWatch, context: Wa
     }),
     every(intervalMs, ends, async () => {
       // While the source does not answer there is nothing new to be told of it.
-      const sample = await sampleSource(parts, PATIENCE_MS, ends).catch((error: unknown) => {
-        ends.throwIfAborted();
-        return toBackupError(error);
-      });
+      const lookMs = Math.min(ANSWER_MS, parts.limits.stallMs);
+      const sample = await attempted(async (own) => await sampleSource(parts, PATIENCE_MS, own), lookMs, ends);
       await watch.look(sample, ends);
     }),
   ];

@@ -1,16 +1,20 @@
 import { mkdir } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { WalMoment } from '../catalog/wal-meta.ts';
 import { BackupError, toBackupError } from '../errors.ts';
 import { checkWalStream, type StreamLimits } from '../health/wal-stream.ts';
 import { bytesText } from '../quantities.ts';
 import { errorReport } from '../report/backup-report.ts';
 import type { Storage } from '../storage/storage.ts';
-import { writeLastMoment, writeStreamState, type SourceView, type StreamState } from '../wal/stream-state.ts';
+import { readLastMoment, writeLastMoment, writeStreamState, type SourceView, type StreamState } from '../wal/stream-state.ts';
 import type { WalArchive } from '../wal/wal-archive.ts';
 import { giveUpSlot } from './wal-slot.ts';
 import type { SourceSample } from './wal-source.ts';
 import type { WalStreamContext, WalStreamParts } from './wal-stream.ts';
 
 export interface WatchLimits extends StreamLimits {
+  /** Nothing has come for so long, though there was something to come: the receiver is started anew. */
+  readonly stallMs: number;
   /** How much WAL may wait here for targets; beyond that none is received. Absent: as much as the disk takes. */
   readonly spoolBytes?: number;
   /** How much WAL the source may keep for us; beyond that the slot is dropped. Absent: never. */
@@ -19,6 +23,10 @@ export interface WatchLimits extends StreamLimits {
 
 type WatchedParts = Pick<WalStreamParts, 'connection' | 'slot' | 'limits' | 'tell'>;
 
+/** How often a receiver that is held looks whether it may go on. */
+const HELD_MS = 250;
+/** A restart of the server, or a short silence, is no reason to call anybody. */
+const GRACE_MS = 60_000;
 /** Of the limit: WAL is received again when so little waits. */
 const RESUME = 0.5;
 
@@ -33,6 +41,11 @@ export class StreamWatch {
   #problem: BackupError | undefined;
   #held: BackupError | undefined;
   #hold = new AbortController();
+  /** Of a standby: the last commit that it has replayed, and the one that was its last at an earlier look; empty when not known. */
+  #replayed = { before: '', last: '' };
+  /** When something came last, or the receiver began; monotonic, ms. */
+  #movedAt: number;
+  #failsSince: number | undefined;
   /** What was told last. */
   #told = '';
 
@@ -40,6 +53,7 @@ export class StreamWatch {
     this.#parts = parts;
     this.#folder = folder;
     this.#context = context;
+    this.#movedAt = context.clock.monotonic();
   }
 
   async starting(): Promise<void> {
@@ -56,14 +70,18 @@ export class StreamWatch {
     await this.#write('stopped');
   }
 
-  follow(archive: WalArchive): void {
+  async follow(archive: WalArchive): Promise<void> {
+    // What a daemon before this one knew of the segment that is open, or not stored yet.
+    const last = await readLastMoment(this.#folder).catch(() => undefined);
+    if (last) archive.moments.resume(last);
     this.#archive = archive;
     this.#problem = undefined;
+    this.#movedAt = this.#context.clock.monotonic();
   }
 
-  /** Throws while no WAL is to be received. */
-  mayReceive(): void {
-    if (this.#held) throw this.#held;
+  /** Waits while no WAL is to be received. */
+  async mayReceive(signal: AbortSignal): Promise<void> {
+    while (this.#held && !signal.aborted) await sleep(HELD_MS, undefined, { signal }).catch(() => undefined);
   }
 
   /** Aborts when what is being received has to end. */
@@ -92,18 +110,37 @@ export class StreamWatch {
       await this.#lastResort(sample.view, signal);
     }
     await this.#holdIfFull();
+    this.#restartIfStalled();
     const phase = this.#held ? 'held' : this.#problem ? 'failing' : 'streaming';
     await this.#tell(await this.#write(phase));
   }
 
-  async #note({ moment, flushedLsn }: SourceSample): Promise<void> {
+  /**
+   * What counts as newest: of a primary its clock, once the WAL up to its heartbeat is durable here; of a standby, whose clock says nothing
+   * of what has reached it, the commit before the last that it has replayed, once the WAL up to there is durable here. What was noted of a
+   * primary that the source was before stays true of the WAL that came from it, and of nothing else.
+   */
+  async #note({ view, timeline, moment, flushedLsn }: SourceSample): Promise<void> {
     const moments = this.#archive?.moments;
     if (!moments) return;
-    moments.offer(moment);
+    moments.follow(timeline);
+    const known = view.standby ? this.#replayedBefore(moment) : moment;
+    if (known) moments.offer(known);
+    // An idle standby brings nothing new.
+    if (view.standby && flushedLsn === view.lsn) this.#movedAt = this.#context.clock.monotonic();
     const newest = flushedLsn === undefined ? undefined : moments.confirm(flushedLsn);
     if (!newest) return;
     this.#problem = undefined;
+    this.#movedAt = this.#context.clock.monotonic();
     await this.#try(async () => await writeLastMoment(this.#folder, newest));
+  }
+
+  /** Commits are not quite in the order of their times, and a recovery to a time needs a commit after it. */
+  #replayedBefore(moment: WalMoment | undefined): WalMoment | undefined {
+    if (!moment) return undefined;
+    if (moment.time > this.#replayed.last) this.#replayed = { before: this.#replayed.last, last: moment.time };
+    const { before } = this.#replayed;
+    return before === '' ? undefined : { ...moment, time: before };
   }
 
   /** No room for more: the source keeps what comes, until targets have taken what waits. */
@@ -124,6 +161,21 @@ export class StreamWatch {
       );
       this.#hold.abort(this.#held);
     }
+  }
+
+  /** A connection that neither brings anything nor breaks: a network that stalls, a server that hangs. */
+  #restartIfStalled(): void {
+    const { stallMs } = this.#parts.limits;
+    const now = this.#context.clock.monotonic();
+    if (this.#held || now - this.#movedAt < stallMs) return;
+    this.#movedAt = now;
+    this.#hold.abort(
+      new BackupError('STALLED', `no WAL has come for ${stallMs / 1000} s; the connection is given up`, {
+        hint: 'It is made anew. Does the network between here and the source carry anything?',
+        retryable: true,
+      }),
+    );
+    this.#hold = new AbortController();
   }
 
   /** Only where it is configured so: the source's life before our archive. */
@@ -177,7 +229,10 @@ export class StreamWatch {
     const { tell, limits } = this.#parts;
     const checks = checkWalStream(state, limits, this.#context.clock.now());
     const told = checks.map(({ check, object, verdict }) => `${check} ${object ?? ''} ${verdict}`).join();
-    if (told === this.#told) return;
+    const now = this.#context.clock.monotonic();
+    if (checks.every(({ verdict }) => verdict !== 'fail')) this.#failsSince = undefined;
+    else this.#failsSince ??= now;
+    if (told === this.#told || (this.#failsSince !== undefined && now - this.#failsSince < GRACE_MS)) return;
     this.#told = told;
     const bad = checks
       .filter(({ verdict }) => verdict !== 'ok')

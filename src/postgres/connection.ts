@@ -39,6 +39,8 @@ export interface ConnectSettings {
   readonly socket?: () => Socket;
   /** Gives up connecting; has no say once the client is handed out. */
   readonly signal?: AbortSignal;
+  /** For `withClient`: `signal` ends its use as well. A network that carries nothing any more tells nobody: a query would never end. */
+  readonly untilAborted?: boolean;
 }
 
 /** The driver takes it, its types do not know it. */
@@ -78,9 +80,14 @@ export async function withClient<T>(
   settings: ConnectSettings = {},
 ): Promise<T> {
   const client = await connect(options, settings);
+  const signal = settings.untilAborted === true ? settings.signal : undefined;
+  const giveUp = (): void => void client.connection.stream.destroy();
+  signal?.addEventListener('abort', giveUp, { once: true });
+  if (signal?.aborted === true) giveUp();
   try {
     return await use(client);
   } finally {
+    signal?.removeEventListener('abort', giveUp);
     // A connection that is already gone is as good as an ended one.
     await client.end().catch(() => undefined);
   }

@@ -24,16 +24,19 @@ SELECT pg_catalog.current_setting('wal_level') AS level,
        current_user AS role`;
 
 /**
+ * Without a slot only what a physical backup needs is asked for.
  * Why WAL cannot be streamed from this server, in plain words; `undefined` when it can. With `tries` a connection for replication is made,
  * too. Throws what `connect` throws where the server does not answer at all.
  */
 export async function replicationObstacle(
   connection: ConnectionOptions,
-  slot: string,
+  slot: string | undefined,
   { tries, signal }: { readonly tries: boolean; readonly signal: AbortSignal },
 ): Promise<BackupError | undefined> {
-  const { rows } = await withClient(connection, async (client) => await client.query<Row>(FACTS, [slot]), { signal });
-  const known = obstacleIn(rows[0]!);
+  const { rows } = await withClient(connection, async (client) => await client.query<Row>(FACTS, [slot ?? null]), {
+    ...{ signal, untilAborted: true },
+  });
+  const known = obstacleIn(rows[0]!, slot !== undefined);
   if (known || !tries) return known;
   try {
     await identifyWalSource(connection, signal);
@@ -44,7 +47,7 @@ export async function replicationObstacle(
   }
 }
 
-function obstacleIn({ level, senders, slots, taken, ours, may, role }: Row): BackupError | undefined {
+function obstacleIn({ level, senders, slots, taken, ours, may, role }: Row, needsSlot: boolean): BackupError | undefined {
   if (level === 'minimal') {
     return obstacle(
       'SOURCE_FAILED',
@@ -66,7 +69,7 @@ function obstacleIn({ level, senders, slots, taken, ours, may, role }: Row): Bac
       'Set max_wal_senders to 10, its default, and restart the server.',
     );
   }
-  if (!ours && taken >= slots) {
+  if (needsSlot && !ours && taken >= slots) {
     return obstacle(
       'SOURCE_FAILED',
       `all replication slots of the server are taken (max_replication_slots = ${slots})`,

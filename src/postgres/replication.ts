@@ -23,6 +23,11 @@ export interface SlotState {
 export interface WalSample {
   readonly time: string;
   readonly lsn: string;
+  /** Of a standby: when the last transaction that it has replayed was committed, by the primary's clock; absent when there is none. */
+  readonly replayedTime?: string;
+  readonly standby: boolean;
+  /** On which `lsn` is; not known of a standby. */
+  readonly timeline?: number;
 }
 
 /** Through the replication protocol, which every role with REPLICATION may speak. */
@@ -38,7 +43,7 @@ export async function identifyWalSource(connection: ConnectionOptions, signal?: 
         segmentBytes: bytesOf(size.rows[0]!.wal_segment_size),
       };
     },
-    { replication: true, ...(signal && { signal }) },
+    { replication: true, ...(signal && { signal, untilAborted: true }) },
   );
 }
 
@@ -78,13 +83,18 @@ export async function createSlot(client: Pick<pg.Client, 'query'>, name: string)
   }
 }
 
-/** Ends the connection that uses it, on the server, and drops it. Throws while that one has not ended yet. */
-export async function dropSlot(client: Pick<pg.Client, 'query'>, name: string): Promise<void> {
+/** Ends the connection that uses it, on the server; that takes a moment. */
+export async function freeSlot(client: Pick<pg.Client, 'query'>, name: string): Promise<void> {
   await client.query(
     `SELECT pg_catalog.pg_terminate_backend(active_pid) FROM pg_catalog.pg_replication_slots
       WHERE slot_name = $1 AND active_pid IS NOT NULL`,
     [name],
   );
+}
+
+/** Ends the connection that uses it, on the server, and drops it. Throws while that one has not ended yet. */
+export async function dropSlot(client: Pick<pg.Client, 'query'>, name: string): Promise<void> {
+  await freeSlot(client, name);
   await client.query(
     'SELECT pg_catalog.pg_drop_replication_slot(slot_name) FROM pg_catalog.pg_replication_slots WHERE slot_name = $1',
     [name],
@@ -94,23 +104,32 @@ export async function dropSlot(client: Pick<pg.Client, 'query'>, name: string): 
 /**
  * First the clock, then the WAL: what was committed before that time lies before that place. With `heartbeat` a transaction that changes
  * nothing is committed in between: on an idle source, too, there is then a commit after that time, at which a recovery to it can end.
- * A standby takes none; its clock and the place it has replayed are read.
+ * A standby takes none; its clock and the place it has replayed are read. It may be behind its primary, so its clock says nothing of what is
+ * there: `replayedTime` does.
  */
 export async function sampleWal(client: Pick<pg.Client, 'query'>, heartbeat: boolean): Promise<WalSample> {
-  const { rows: clock } = await client.query<{ time: string; standby: boolean }>(
-    `SELECT pg_catalog.to_char(pg_catalog.clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS time,
-            pg_catalog.pg_is_in_recovery() AS standby`,
+  const { rows: clock } = await client.query<{ time: string; standby: boolean; replayed: string | null }>(
+    `SELECT pg_catalog.to_char(pg_catalog.clock_timestamp() AT TIME ZONE 'UTC', '${ISO}') AS time,
+            pg_catalog.pg_is_in_recovery() AS standby,
+            pg_catalog.to_char(pg_catalog.pg_last_xact_replay_timestamp() AT TIME ZONE 'UTC', '${ISO}') AS replayed`,
   );
-  const { time, standby } = clock[0]!;
+  const { time, standby, replayed } = clock[0]!;
   if (heartbeat && !standby) await client.query('SELECT pg_catalog.txid_current()');
-  const { rows } = await client.query<{ lsn: string | null }>(
-    `SELECT pg_catalog.${standby ? 'pg_last_wal_replay_lsn' : 'pg_current_wal_insert_lsn'}()::text AS lsn`,
+  const { rows } = await client.query<{ lsn: string | null; file: string | null }>(
+    standby
+      ? 'SELECT pg_catalog.pg_last_wal_replay_lsn()::text AS lsn, NULL AS file'
+      : `SELECT lsn::text, pg_catalog.pg_walfile_name(lsn) AS file FROM pg_catalog.pg_current_wal_insert_lsn() AS lsn`,
   );
-  const lsn = rows[0]?.lsn;
-  if (lsn === undefined || lsn === null)
-    throw new BackupError('SOURCE_FAILED', 'the standby has replayed no WAL yet', { retryable: true });
-  return { time, lsn };
+  const { lsn, file } = rows[0]!;
+  if (lsn === null) throw new BackupError('SOURCE_FAILED', 'the standby has replayed no WAL yet', { retryable: true });
+  return {
+    ...{ time, lsn, standby },
+    ...(standby && replayed !== null && { replayedTime: replayed }),
+    ...(file !== null && { timeline: Number.parseInt(file.slice(0, 8), 16) }),
+  };
 }
+
+const ISO = 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"';
 
 /** Ends the current segment of WAL, so that it is archived; a role that may not, and a standby, let it fill by itself. */
 export async function requestSegmentSwitch(client: Pick<pg.Client, 'query'>): Promise<void> {

@@ -17,7 +17,12 @@ export interface WalView {
   readonly limitBytes?: number;
   /** All of its `pg_wal`; absent when the role may not see it. */
   readonly walBytes?: number;
+  /** Whom its commits wait for, by its `synchronous_standby_names`. */
+  readonly commits: CommitsWait;
 }
+
+/** `us`: until it is durable here, alone or among others. `absent`: for us, and nothing receives. `other`: a standby that comes before us. */
+export type CommitsWait = 'us' | 'absent' | 'other' | 'nobody';
 
 interface Row {
   readonly lsn: string;
@@ -28,6 +33,8 @@ interface Row {
   readonly safe: string | null;
   readonly limit: string | null;
   readonly may: boolean;
+  readonly named: boolean;
+  readonly sync: string | null;
 }
 
 /** Any role may see this, but for the size of `pg_wal`, which is for members of `pg_monitor`. */
@@ -38,7 +45,10 @@ SELECT place.lsn::text AS lsn, place.standby, s.restart_lsn::text AS flushed,
        pg_catalog.to_jsonb(s) ->> 'safe_wal_size' AS safe,
        (SELECT (setting::bigint * 1048576)::text FROM pg_catalog.pg_settings
          WHERE name = 'max_slot_wal_keep_size' AND setting::bigint >= 0) AS limit,
-       pg_catalog.has_function_privilege('pg_catalog.pg_ls_waldir()', 'EXECUTE') AS may
+       pg_catalog.has_function_privilege('pg_catalog.pg_ls_waldir()', 'EXECUTE') AS may,
+       $1 = ANY (pg_catalog.regexp_split_to_array(
+                   pg_catalog.lower(pg_catalog.current_setting('synchronous_standby_names')), '[^a-z0-9_]+')) AS named,
+       (SELECT sync_state FROM pg_catalog.pg_stat_replication r WHERE r.pid = s.active_pid) AS sync
   FROM (SELECT pg_catalog.pg_is_in_recovery() AS standby,
                CASE WHEN pg_catalog.pg_is_in_recovery() THEN pg_catalog.pg_last_wal_replay_lsn()
                     ELSE pg_catalog.pg_current_wal_lsn() END AS lsn) place
@@ -46,18 +56,24 @@ SELECT place.lsn::text AS lsn, place.standby, s.restart_lsn::text AS flushed,
 
 export async function viewWal(client: Pick<pg.Client, 'query'>, slot: string): Promise<WalView> {
   const { rows } = await client.query<Row>(VIEW, [slot]);
-  const { lsn, standby, flushed, kept, status, safe, limit, may } = rows[0]!;
+  const { lsn, standby, flushed, kept, status, safe, limit, may, named, sync } = rows[0]!;
   // A query of its own: its mere presence in another one fails for a role that may not call the function.
   const size = may
     ? await client.query<{ bytes: string }>('SELECT coalesce(sum(size), 0)::text AS bytes FROM pg_catalog.pg_ls_waldir()')
     : undefined;
   return {
-    ...{ lsn, standby, keptBytes: Number(kept ?? 0), slot: status ?? 'none' },
+    ...{ lsn, standby, keptBytes: Number(kept ?? 0), slot: status ?? 'none', commits: commitsWait(sync, named) },
     ...(flushed !== null && { flushedLsn: flushed }),
     ...(safe !== null && { safeBytes: Number(safe) }),
     ...(limit !== null && { limitBytes: Number(limit) }),
     ...(size && { walBytes: Number(size.rows[0]!.bytes) }),
   };
+}
+
+function commitsWait(sync: string | null, named: boolean): CommitsWait {
+  if (sync === 'sync' || sync === 'quorum') return 'us';
+  if (sync === 'potential') return 'other';
+  return named ? 'absent' : 'nobody';
 }
 
 /** Waits until all WAL before `lsn` is durable here, or `ms` have passed; says up to where it is. */

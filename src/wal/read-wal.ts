@@ -11,7 +11,8 @@ import { decompressFrame } from '../codec/frame.ts';
 import { BackupError, toBackupError } from '../errors.ts';
 import type { Storage } from '../storage/storage.ts';
 import { recoverable, type BaseFacts, type Recoverable, type StoredWal } from './recoverable.ts';
-import { LAST_MOMENT } from './stream-state.ts';
+import { readSegmentHeader } from './segment-header.ts';
+import { readLastMoment } from './stream-state.ts';
 
 /** One copy of a file of WAL: on a target, or still where it is received. */
 type WalCopy = StoredWalCopy | ReceivedWal;
@@ -37,6 +38,8 @@ export interface WalPlaces {
 /** All stored WAL of one source, of all targets together. */
 export interface WalInventory {
   readonly segmentBytes: number;
+  /** WAL of another cluster is taken for damaged. Absent: it is not known which it is to be. */
+  readonly systemIdentifier?: string;
   /** Copies of each file, by PostgreSQL's name of it. */
   readonly copies: ReadonlyMap<string, readonly WalCopy[]>;
   readonly histories: ReadonlyMap<number, readonly TimelineSwitch[]>;
@@ -109,7 +112,7 @@ export async function fetchWal(inventory: WalInventory, file: string, signal?: A
   let failure: BackupError | undefined;
   for (const copy of copies) {
     try {
-      return await fetchCopy(copy, file, signal);
+      return await fetchCopy(copy, file, inventory.systemIdentifier, signal);
     } catch (error) {
       signal?.throwIfAborted();
       failure ??= toBackupError(error);
@@ -165,7 +168,12 @@ async function received(folder: string, segmentBytes: number): Promise<ReceivedW
   return names.flatMap((name) => (parseWalFile(name, segmentBytes) ? [{ path: join(folder, name), bytes: segmentBytes }] : []));
 }
 
-async function fetchCopy(copy: WalCopy, file: string, signal?: AbortSignal): Promise<Uint8Array> {
+async function fetchCopy(
+  copy: WalCopy,
+  file: string,
+  systemIdentifier: string | undefined,
+  signal?: AbortSignal,
+): Promise<Uint8Array> {
   if ('path' in copy) return await readFile(copy.path, { signal });
   const { target, key, codec } = copy;
   const meta = parseWalMeta(await readObject(target, key + WAL_META, signal), target.location(key + WAL_META));
@@ -185,6 +193,11 @@ async function fetchCopy(copy: WalCopy, file: string, signal?: AbortSignal): Pro
     throw damaged((error as Error).message, error);
   }
   if (isFinished && sha256(raw) !== meta.rawSha256) throw damaged('its content is not what was stored');
+  if (isFinished && systemIdentifier !== undefined && !file.endsWith('.history')) {
+    // A server that meets foreign WAL takes it for the end, and opens.
+    const { systemIdentifier: found } = readSegmentHeader(raw, file);
+    if (found !== systemIdentifier) throw damaged(`it is from another server (${found})`);
+  }
   return raw;
 }
 
@@ -209,9 +222,10 @@ async function storedMoments({ target, key }: StoredWalCopy, signal?: AbortSigna
 
 /** The last moment that the receiver's daemon noted, if it lies in this file. */
 async function receivedMoments(path: string, segmentBytes: number): Promise<readonly WalMoment[]> {
-  const moment = JSON.parse(await readFile(join(dirname(path), LAST_MOMENT), 'utf8')) as WalMoment;
+  const moment = await readLastMoment(dirname(path));
   const file = parseWalFile(basename(path), segmentBytes);
-  if (file === undefined || file.kind === 'history') return [];
+  if (moment === undefined || file === undefined || file.kind === 'history') return [];
+  if (moment.timeline !== undefined && moment.timeline !== file.timeline) return [];
   return segmentOf(parseLsn(moment.lsn), segmentBytes) === file.number ? [moment] : [];
 }
 

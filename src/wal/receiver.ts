@@ -10,8 +10,8 @@ export interface ReceiverOptions {
   readonly slot: string;
   /** Where files of WAL are written; it must exist. */
   readonly folder: string;
-  /** Called before each start; whatever it throws counts as a start that failed. */
-  readonly prepare: () => Promise<void>;
+  /** Called before each start; whatever it throws counts as a start that failed. `stalled`: the connection before may still be open there. */
+  readonly prepare: (stalled: boolean) => Promise<void>;
   /** Asked after `prepare`: when it aborts, this run of the receiver ends, for the reason that it gives. */
   readonly holds: () => AbortSignal;
   /** The server does not have the WAL any more that comes next: what is in the folder must leave it, and it starts anew behind the gap. */
@@ -26,7 +26,7 @@ const SILENCE_SECONDS = 30;
 const KEEPALIVE =
   `keepalives_idle=10 keepalives_interval=5 keepalives_count=4 tcp_user_timeout=${String(SILENCE_SECONDS * 1000)}` as const;
 const FIRST_PAUSE_MS = 500;
-const LONGEST_PAUSE_MS = 30_000;
+const LONGEST_PAUSE_MS = 10_000;
 /** `unexpected termination of replication stream: ERROR:  requested WAL segment … has already been removed`; the server's part in any language. */
 const GONE = /replication[\s\S]*\b[0-9A-F]{24}\b/;
 /** One that ran for so long was well: the next pause is short again. */
@@ -38,20 +38,24 @@ const WELL_MS = 60_000;
  */
 export async function receiveWal(options: ReceiverOptions): Promise<void> {
   const { program, connection, slot, folder, prepare, holds, onGone, onEnd, signal } = options;
+  let stalled = false;
   for (let pauseMs = FIRST_PAUSE_MS; !signal.aborted;) {
     const well = AbortSignal.timeout(WELL_MS);
     let held: AbortSignal | undefined;
     try {
-      await prepare();
+      await prepare(stalled);
+      stalled = false;
       held = holds();
       await runProgram(program, ['-D', folder, '-S', slot, '--synchronous', '--no-loop', '-w', '-d', KEEPALIVE], {
-        env: libpqEnvironment(connection),
+        // By this name the source knows whom its commits wait for, where they are to.
+        env: { ...libpqEnvironment(connection), PGAPPNAME: slot },
         signal: AbortSignal.any([signal, held]),
       });
     } catch (error) {
       if (isAborted(signal)) return;
       if (well.aborted) pauseMs = FIRST_PAUSE_MS;
       const failure = toBackupError(held?.aborted === true ? held.reason : error);
+      if (failure === held?.reason) stalled = failure.code === 'STALLED';
       onEnd(failure, pauseMs);
       if (GONE.test(failure.message)) await onGone(failure);
     }

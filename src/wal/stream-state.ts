@@ -1,7 +1,7 @@
 import { readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { WalMoment } from '../catalog/wal-meta.ts';
 import type { WalView } from '../postgres/wal-view.ts';
+import type { NotedMoment } from './moments.ts';
 
 /** What the daemon says of its stream, in the folder where WAL is received: for `health` and `status`, which may be other processes. */
 export interface StreamState {
@@ -42,20 +42,29 @@ export interface TargetView {
 /** In the receiver's folder. */
 const STREAM_STATE = 'stream-state.json';
 /** In the receiver's folder: the last moment that was noted. */
-export const LAST_MOMENT = 'last-moment.json';
+const LAST_MOMENT = 'last-moment.json';
 
 export async function writeStreamState(folder: string, state: StreamState): Promise<void> {
   await replaceFile(join(folder, STREAM_STATE), state);
 }
 
-export async function writeLastMoment(folder: string, moment: WalMoment): Promise<void> {
+export async function writeLastMoment(folder: string, moment: NotedMoment): Promise<void> {
   await replaceFile(join(folder, LAST_MOMENT), moment);
 }
 
 /** `undefined`: nothing has streamed into this folder yet. */
 export async function readStreamState(folder: string): Promise<StreamState | undefined> {
+  return (await readJson(join(folder, STREAM_STATE))) as StreamState | undefined;
+}
+
+/** `undefined`: none was noted yet. */
+export async function readLastMoment(folder: string): Promise<NotedMoment | undefined> {
+  return (await readJson(join(folder, LAST_MOMENT))) as NotedMoment | undefined;
+}
+
+async function readJson(path: string): Promise<unknown> {
   try {
-    return JSON.parse(await readFile(join(folder, STREAM_STATE), 'utf8')) as StreamState;
+    return JSON.parse(await readFile(path, 'utf8'));
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     throw error;

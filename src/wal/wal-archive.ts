@@ -165,7 +165,7 @@ export class WalArchive {
   async #pack(file: WalFile): Promise<PackedWal> {
     const { folder, segmentBytes } = this.#options;
     // The moments first: what is written afterwards is later than they are.
-    const moments = file.kind === 'history' ? [] : this.moments.inSegment(file.number, segmentBytes, file.kind === 'segment');
+    const moments = file.kind === 'history' ? [] : this.moments.inSegment(file, segmentBytes, file.kind === 'segment');
     const raw = await readFile(join(folder, file.name));
     return await packWal(file, raw, { ...this.#options, moments });
   }

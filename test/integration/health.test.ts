@@ -265,7 +265,7 @@ describe('What is wrong is seen', () => {
     };
     const own = parts(s3, { decorate });
     const { connection, findPrograms, reports, version, alerting } = own;
-    const limits = { intervalMs: 1000, lagMs: 1000, rpoMs: 1000, keptBytes: 1000 };
+    const limits = { intervalMs: 1000, lagMs: 1000, rpoMs: 1000, keptBytes: 1000, synchronous: false };
     const wal = { enabled: false, source: 'shop', connection, slot: 's', targets: [], folder, limits, baseLimitMs: DAY };
     const given = { connection, findPrograms, reports, version, alerting, wal, evidence: own.evidence() };
     const made = { ...healthParts(own.config, own.status, given), timeoutMs: 1000 };

@@ -22,6 +22,7 @@ const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
 /** What the commands print, as far as it is looked at. */
 export interface Answer {
   readonly label?: string;
+  readonly base?: string;
   readonly wal?: readonly string[];
   readonly bytes?: number;
   readonly startLsn?: string;
@@ -37,6 +38,7 @@ export interface Answer {
   readonly unusable?: readonly { readonly base: string; readonly why: string }[];
   readonly measured?: boolean;
   readonly kept?: { readonly files: number };
+  readonly jobs?: readonly unknown[];
   readonly state?: string;
   readonly asked?: string;
   readonly reached?: { readonly lsn: string; readonly lastTransaction?: string; readonly timeline?: number };
@@ -127,7 +129,7 @@ export class PitrGround {
 
   /** Waits until the daemon says so of its stream. */
   async streamState(isSo: (state: StreamState, first: StreamState) => boolean): Promise<StreamState> {
-    const folder = join(this.folder, 'backups/wal/postgres/incoming');
+    const folder = join(this.env['BACKUP_DIR']!, 'wal/postgres/incoming');
     const first = await readStreamState(folder);
     for (;;) {
       const state = await readStreamState(folder);

@@ -15,18 +15,19 @@ export interface TcpProxy {
   stop(): Promise<void>;
 }
 
-/** A real TCP proxy on loopback in front of a server on a Unix socket, for a network that stops carrying anything. */
-export async function startTcpProxy(socketPath: string): Promise<TcpProxy> {
+/** A real TCP proxy on loopback in front of a server on a Unix socket or on a port, for a network that stops carrying anything. */
+export async function startTcpProxy(to: string | number, port = 0): Promise<TcpProxy> {
   const sockets = new Set<Socket>();
   let passed = 0;
   let isFrozen = false;
   const pairs = new Set<readonly [from: Transform, to: Socket]>();
+  const frozen = new Set<readonly [from: Transform, to: Socket]>();
   const server = createServer((incoming) => {
     if (isFrozen) {
       sockets.add(incoming.on('error', () => undefined));
       return;
     }
-    const outgoing = connect(socketPath);
+    const outgoing = typeof to === 'string' ? connect(to) : connect(to, '127.0.0.1');
     for (const socket of [incoming, outgoing]) sockets.add(socket.on('error', () => undefined));
     const counted = new Transform({
       transform(bytes: Buffer, _encoding, done) {
@@ -36,10 +37,14 @@ export async function startTcpProxy(socketPath: string): Promise<TcpProxy> {
     });
     const pair = [counted, incoming] as const;
     pairs.add(pair);
-    incoming.once('close', () => pairs.delete(pair));
+    incoming.once('close', () => {
+      pairs.delete(pair);
+      // While the network carries anything the server learns of it.
+      if (!frozen.has(pair)) outgoing.destroy();
+    });
     incoming.pipe(outgoing).pipe(counted).pipe(incoming);
   });
-  server.listen(0, '127.0.0.1');
+  server.listen(port, '127.0.0.1');
   await once(server, 'listening');
   return {
     port: (server.address() as AddressInfo).port,
@@ -49,7 +54,10 @@ export async function startTcpProxy(socketPath: string): Promise<TcpProxy> {
     freeze() {
       isFrozen = true;
       for (const socket of sockets) socket.unpipe().removeAllListeners('data').pause();
-      for (const [from] of pairs) from.unpipe();
+      for (const pair of pairs) {
+        frozen.add(pair);
+        pair[0].unpipe();
+      }
     },
     thaw() {
       isFrozen = false;

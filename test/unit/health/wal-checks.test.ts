@@ -7,9 +7,16 @@ import { checkWalStream, type StreamLook } from '../../../src/health/wal-stream.
 
 const MIB = 2 ** 20;
 const now = new Date('2026-03-15T12:00:00Z');
-const limits = { intervalMs: 5000, lagMs: 60_000, rpoMs: 3_600_000, keptBytes: 1024 * MIB };
+const limits = { intervalMs: 5000, lagMs: 60_000, rpoMs: 3_600_000, keptBytes: 1024 * MIB, synchronous: false };
 const earlier = (seconds: number) => new Date(now.getTime() - seconds * 1000).toISOString();
-const source = { time: earlier(1), lsn: '0/5000000', standby: false, keptBytes: MIB, slot: 'reserved' };
+const source = {
+  time: earlier(1),
+  lsn: '0/5000000',
+  standby: false,
+  keptBytes: MIB,
+  slot: 'reserved',
+  commits: 'nobody',
+} as const;
 const here = { lsn: '0/4FFFF00', time: earlier(3) };
 const local = { target: 'local', waitingFiles: 0, waitingBytes: 0, reached: here };
 const well: StreamLook = { writtenAt: earlier(2), phase: 'streaming', source, received: here, targets: [local] };
@@ -40,6 +47,23 @@ describe('A stream of WAL', () => {
     expect(behind(30)).toMatch(/^ok: received: 64\.0 MiB/);
     expect(behind(100)).toMatch(/^warn/);
     expect(behind(1000)).toMatch(/^fail/);
+  });
+
+  test('says whether commits wait for it, where they do or are meant to', () => {
+    const at = (commits: 'us' | 'absent' | 'other' | 'nobody', synchronous: boolean) =>
+      said(checkWalStream({ ...well, source: { ...source, commits } }, { ...limits, synchronous }, now))['commits'];
+    expect(at('nobody', false)).toBeUndefined();
+    expect(at('other', false)).toBeUndefined();
+    expect(at('nobody', true)).toMatch(/^fail: they do not wait for us/);
+    expect(at('other', true)).toMatch(/^fail: they wait for another standby/);
+    expect(at('us', false)).toMatch(/^ok/);
+    expect(at('absent', false)).toMatch(/^fail: .*nothing is received/);
+  });
+
+  test('of a standby that is idle is well, however long ago its last commit was', () => {
+    const idle = { ...source, standby: true, time: earlier(5000), lsn: here.lsn };
+    const looks = { source: idle, received: { ...here, time: earlier(9000) } };
+    expect(of(looks)['wal stream']).toBe('ok: received: 0 B and 0.0 s behind the source');
   });
 
   test('that does not come about, was stopped, or has said nothing for long is not well', () => {

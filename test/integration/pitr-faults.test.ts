@@ -1,0 +1,273 @@
+import { appendFile, readdir, rm, statfs } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { connect, withClient } from '../../src/postgres/connection.ts';
+import { sourceSettings } from '../support/command.ts';
+import { startTestServer } from '../support/dump-to-file.ts';
+import { testWithMounts, withMount } from '../support/mounting.ts';
+import { PitrGround } from '../support/pitr-ground.ts';
+import { installedVersions } from '../support/postgres-versions.ts';
+import { startS3Server } from '../support/s3-server.ts';
+import { startStandby, type Standby } from '../support/standby.ts';
+import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.ts';
+
+const s3 = await startS3Server();
+const MAJORS = [17].filter((major) => installedVersions().some((version) => version.major === major));
+/** What takes longer, by hand and where it is asked for: PITR_FAULTS=all. */
+const ALL = process.env['PITR_FAULTS'] === 'all';
+const testLong = (name: string, body: () => Promise<void>): void => {
+  if (ALL) test(name, body);
+};
+
+afterAll(async () => await s3?.stop());
+
+describe.each(MAJORS)('faults around point-in-time recovery of PostgreSQL %i', (major) => {
+  let ground: PitrGround;
+  let toBucket: TcpProxy | undefined;
+  let toSource: TcpProxy;
+  let standby: Standby | undefined;
+
+  beforeAll(async () => {
+    ground = await PitrGround.open(major, s3);
+    const { host, port } = ground.server.connection;
+    toSource = await startTcpProxy(join(host, `.s.PGSQL.${port}`));
+    toBucket = s3 && (await startTcpProxy(Number(new URL(s3.endpoint).port)));
+    if (toBucket) ground.env['BACKUP_S3_ENDPOINT'] = `http://127.0.0.1:${toBucket.port}`;
+    Object.assign(ground.env, { POSTGRES_HOST: '127.0.0.1', POSTGRES_PORT: String(toSource.port) });
+    Object.assign(ground.env, {
+      BACKUP_STALL_TIMEOUT: '5',
+      BACKUP_STORAGE_ATTEMPTS: '1',
+      PITR_STALL_SECONDS: '3',
+      POSTGRES_CONNECT_TIMEOUT: '2',
+      PITR_SPOOL_MIB: '80',
+    });
+    await ground.sql('CREATE TABLE marks (n int PRIMARY KEY)');
+    await ground.startDaemon();
+    expect(await ground.json('create-backup', '--physical')).toMatchObject({ outcome: 'success' });
+  });
+
+  afterAll(async () => {
+    await ground.endDaemon('SIGKILL');
+    await standby?.stop();
+    await ground.close();
+    await toSource.stop();
+    await toBucket?.stop();
+  });
+
+  test('a network that carries nothing and breaks nothing is given up, and the stream goes on', async () => {
+    await ground.mark();
+    toSource.freeze();
+    while (!ground.lines.some(({ message }) => String(message).includes('no WAL has come for 3 s'))) await sleep(50);
+    const during = await ground.mark();
+    toSource.thaw();
+    await ground.recoverableTo(during);
+  });
+
+  if (s3)
+    testLong(
+      'a bucket that is away under load: nothing is lost, what waits is shown and limited, and it catches up',
+      async () => {
+        const { port } = toBucket!;
+        await toBucket!.stop();
+        for (let i = 0; i < 8; i += 1) {
+          await ground.mark();
+          await ground.sql('SELECT pg_switch_wal()');
+        }
+        const held = await ground.streamState(({ phase }) => phase === 'held');
+        expect(held.problem?.message).toContain('PITR_SPOOL_MIB');
+        const waiting = held.targets.find(({ target }) => target === 's3')!;
+        expect(waiting.waitingFiles).toBeGreaterThanOrEqual(4);
+        // The directory does not wait for the bucket.
+        await ground.streamState(({ targets }) => targets.find(({ target }) => target === 'local')!.waitingFiles === 0);
+        const last = await ground.mark();
+        toBucket = await startTcpProxy(Number(new URL(s3!.endpoint).port), port);
+        await ground.recoverableTo(last, '--target', 's3');
+        const { targets } = await ground.streamState((state) => state.targets.every(({ waitingFiles }) => waitingFiles === 0));
+        expect(targets).toHaveLength(2);
+      },
+    );
+
+  test('a slot that the source gave up is told, a new chain begins, and the gap is in the ledger', async () => {
+    await ground.endDaemon('SIGTERM');
+    await ground.sql(`ALTER SYSTEM SET max_slot_wal_keep_size = '16MB'`);
+    await ground.sql('SELECT pg_reload_conf()');
+    for (let i = 0; i < 4; i += 1) {
+      await ground.mark();
+      await ground.sql('SELECT pg_switch_wal()');
+    }
+    await ground.sql('CHECKPOINT');
+    expect(await ground.sql('SELECT wal_status FROM pg_replication_slots')).toEqual([{ wal_status: 'lost' }]);
+    await ground.sql('ALTER SYSTEM RESET max_slot_wal_keep_size');
+    await ground.sql('SELECT pg_reload_conf()');
+    await ground.startDaemon();
+    await ground.logged('the server has given up WAL that was not fetched yet');
+    const made = await ground.json('create-backup', '--physical');
+    expect(made).toMatchObject({ outcome: 'success' });
+    const { windows } = await ground.json('list-backups', '--recoverable');
+    expect(windows?.[0]).toMatchObject({ base: made.label });
+    expect(windows?.[0]).not.toHaveProperty('gap');
+    expect(windows?.[1]?.gap).toMatch(/was never finished|is missing/);
+  });
+
+  test('the source acknowledges no commit that is not here, where it is told so, and losing us is shown', async () => {
+    await ground.sql(`ALTER SYSTEM SET synchronous_standby_names = 'db_backup'`);
+    await ground.sql('SELECT pg_reload_conf()');
+    await ground.streamState(({ source }) => source?.commits === 'us');
+    expect((await ground.health())['commits']).toMatchObject({ verdict: 'ok' });
+    const [{ lsn }] = (await ground.sql(
+      `BEGIN; SET LOCAL synchronous_commit = on; CREATE TABLE waited (); CREATE TEMP TABLE at AS SELECT pg_current_wal_insert_lsn() AS lsn; COMMIT; SELECT lsn FROM at`,
+    )) as [{ lsn: string }];
+    expect(await ground.sql(`SELECT restart_lsn > '${lsn}' AS here FROM pg_replication_slots`)).toEqual([{ here: true }]);
+    await ground.endDaemon('SIGTERM');
+    const waiting = ground.sql('BEGIN; SET LOCAL synchronous_commit = on; DROP TABLE waited; COMMIT');
+    while ((await ground.sql(`SELECT FROM pg_stat_activity WHERE wait_event = 'SyncRep'`)).length === 0) await sleep(50);
+    expect((await ground.health())['commits']).toMatchObject({
+      verdict: 'fail',
+      says: expect.stringContaining('they wait for us, and nothing is received'),
+      hint: expect.stringContaining('ALTER SYSTEM RESET synchronous_standby_names'),
+    });
+    await ground.startDaemon();
+    await waiting;
+    await ground.sql('ALTER SYSTEM RESET synchronous_standby_names');
+    await ground.sql('SELECT pg_reload_conf()');
+    ground.env['PITR_SYNCHRONOUS'] = 'true';
+    await ground.streamState(({ source }) => source?.commits === 'nobody');
+    expect((await ground.health())['commits']).toMatchObject({
+      verdict: 'fail',
+      says: expect.stringContaining('do not wait for us'),
+    });
+    delete ground.env['PITR_SYNCHRONOUS'];
+  });
+
+  test('a physical backup whose WAL does not arrive is a failure, and is not listed', async () => {
+    await ground.endDaemon('SIGTERM');
+    const before = await ground.json('list-backups', '--recoverable');
+    ground.env['PITR_WAL_WAIT_SECONDS'] = '1';
+    const made = await ground.json('create-backup', '--physical');
+    expect(made).toMatchObject({
+      outcome: 'failure',
+      error: { code: 'BACKUP_DAMAGED', message: expect.stringContaining('did not arrive') },
+    });
+    const { windows, unusable } = await ground.json('list-backups', '--recoverable');
+    expect(windows!.map(({ base }) => base)).toEqual(before.windows!.map(({ base }) => base));
+    expect(unusable).toEqual(before.unusable);
+    delete ground.env['PITR_WAL_WAIT_SECONDS'];
+  });
+
+  test('a server that lets nobody replicate is told in plain words, with what to do', async () => {
+    const { stdout } = await ground.run('health', '--json');
+    expect(stdout).toContain('the server lets its WAL be streamed');
+    const says = async (message: string, hint: string): Promise<void> => {
+      const told = { message: expect.stringContaining(message), hint: expect.stringContaining(hint) };
+      expect((await ground.health())['replication']).toMatchObject({ verdict: 'fail', says: told.message, hint: told.hint });
+      expect(await ground.json('create-backup', '--physical')).toMatchObject({ outcome: 'failure', error: told });
+    };
+    const env = { ...ground.env };
+    await ground.sql('CREATE ROLE poor LOGIN');
+    ground.env['POSTGRES_USER'] = 'poor';
+    await says('the role "poor" may not replicate', 'ALTER ROLE poor REPLICATION');
+    Object.assign(ground.env, env);
+
+    const taken = await Promise.all(
+      Array.from({ length: 6 }, async () => await connect(ground.server.connection, { replication: true })),
+    );
+    await says('no free walsender (max_wal_senders = 6', 'Raise max_wal_senders');
+    await Promise.all(taken.map(async (client) => await client.end()));
+
+    const minimal = await startTestServer(major, { settings: { wal_level: 'minimal', max_wal_senders: '0' } });
+    try {
+      Object.assign(ground.env, sourceSettings(minimal.connection));
+      await says('wal_level = minimal', 'Set wal_level = replica');
+    } finally {
+      await minimal.stop();
+      Object.assign(ground.env, env);
+    }
+  });
+
+  testLong(
+    'of a standby no more is called recoverable than it has; its promotion is followed along the new timeline',
+    async () => {
+      await ground.endDaemon('SIGTERM');
+      standby = await startStandby(ground.server, {});
+      const { host, port } = standby.connection;
+      Object.assign(ground.env, { POSTGRES_HOST: host, POSTGRES_PORT: String(port) });
+      await ground.startDaemon();
+      let last = await ground.mark();
+      const instant = last;
+      // Each commit shows that the one before is there.
+      for (let newest = ''; newest < instant; last = await ground.mark()) {
+        const { windows } = await ground.json('list-backups', '--recoverable');
+        newest = windows![0]!.toTime ?? '';
+        expect(newest <= last).toBe(true);
+      }
+
+      await standby.caughtUp();
+      const { connection } = standby;
+      const sql = async (text: string) =>
+        await withClient(connection, async (client) => (await client.query<{ n: string }>(text)).rows);
+      await sql('SELECT pg_promote()');
+      await sql('INSERT INTO marks SELECT count(*) + 1 FROM marks');
+      const [after] = await sql(`SELECT to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS n`);
+      const [marks] = await sql('SELECT count(*)::text AS n FROM marks');
+      await ground.recoverableTo(after!.n);
+      expect(await readdir(join(ground.folder, 'backups/wal/postgres/00000002'))).toContainEqual(
+        expect.stringMatching(/^00000002\.history\.(gz|zst)$/),
+      );
+      expect(await ground.marksAfter('promoted', '--to', 'latest', '--target', 'local')).toBe(Number(marks!.n));
+      // Along the timeline that was left there is only what came before.
+      const left = await ground.run('recover', '--to', after!.n, '--timeline', '1', '--into', join(ground.folder, 'refused'));
+      expect(left).toMatchObject({ status: 40, stderr: expect.stringContaining('the last before it that can is') });
+      expect(await ground.json('recover', '--plan', '--to', instant, '--timeline', '1')).toMatchObject({ timeline: 1 });
+    },
+  );
+
+  if (testWithMounts !== test.skip)
+    testLong('a disk of the archive that is full: the source keeps its WAL, and as a last resort is freed of it', async () => {
+      const env = { ...ground.env };
+      const small = join(ground.folder, 'small');
+      await ground.endDaemon('SIGTERM');
+      await withMount(small, 'size=160m', async () => {
+        Object.assign(ground.env, { BACKUP_DIR: small, PITR_DROP_SLOT_MIB: '112', BACKUP_S3_BUCKET: '', BACKUP_S3_ENDPOINT: '' });
+        Object.assign(ground.env, { POSTGRES_HOST: '127.0.0.1', POSTGRES_PORT: String(toSource.port) });
+        const filler = join(small, 'filler');
+        /** Segments come, and what is free is taken by somebody else, until it is so. */
+        const fillUntil = async (isSo: () => boolean | Promise<boolean>) => {
+          while (!(await isSo())) {
+            const { bavail, bsize } = await statfs(small);
+            await appendFile(filler, Buffer.alloc(Math.max(0, bavail * bsize - 4 * 2 ** 20)));
+            await ground.mark();
+            await ground.sql('SELECT pg_switch_wal()');
+            await sleep(500);
+          }
+        };
+        const isFull = async () => /there is no room for WAL/.test((await ground.streamState(() => true)).problem?.message ?? '');
+        try {
+          await ground.startDaemon();
+          await ground.streamState(({ phase, received }) => phase === 'streaming' && received !== undefined);
+          await fillUntil(isFull);
+          expect(await ground.streamState(() => true)).toMatchObject({
+            phase: 'failing',
+            problem: { hint: expect.stringContaining('Make room') },
+          });
+          expect((await ground.health())['wal stream']).toMatchObject({
+            verdict: 'fail',
+            says: expect.stringContaining('no room'),
+          });
+          await rm(filler);
+          const last = await ground.mark();
+          await ground.streamState(({ phase, received }) => phase === 'streaming' && (received?.time ?? '') >= last);
+          await fillUntil(() => ground.lines.some(({ msg }) => msg === 'the slot was dropped'));
+          expect(await ground.sql('SELECT FROM pg_replication_slots')).toEqual([]);
+          ground.lines.length = 0;
+          await rm(filler);
+          await ground.logged('the replication slot was made');
+        } finally {
+          await ground.endDaemon('SIGTERM');
+          Object.assign(ground.env, env);
+          delete ground.env['PITR_DROP_SLOT_MIB'];
+        }
+      });
+      await rm(small, { recursive: true });
+    });
+});
