@@ -34,6 +34,12 @@ export function statusParts(config: Config, given: Pick<StatusParts, 'targets' |
         ['weekly-cleanup', next(schedule.cleanup, now)],
         ['restore-drill', next(schedule.drill, now)],
         ['health-check', next(schedule.health, now)],
+        ...(config.pitr.enabled
+          ? ([
+              ['base-backup', next(schedule.base, now)],
+              ['pitr-drill', next(schedule.pitrDrill, now)],
+            ] as const)
+          : []),
       ]),
     staleAfter: (now) => new Date((next(schedule.health, now)?.getTime() ?? now.getTime() + NEVER_MS) + STALE_MS),
     redact,

@@ -2,16 +2,19 @@ import { createHash } from 'node:crypto';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { baseFileKey, type BaseArchive, type BaseManifest } from '../catalog/base-manifest.ts';
+import { baseFileKey, PG_MANIFEST, type BaseArchive, type BaseManifest } from '../catalog/base-manifest.ts';
+import { readObject } from '../catalog/catalog.ts';
 import { decompressFrame } from '../codec/frame.ts';
-import { BackupError } from '../errors.ts';
+import { BackupError, toBackupError } from '../errors.ts';
 import { runProgram } from '../postgres/run-program.ts';
 import type { Storage } from '../storage/storage.ts';
 
 export interface ExtractOptions {
   readonly manifest: BaseManifest;
-  /** A target that has all of it. */
-  readonly from: Storage;
+  /** Targets that have all of it, at least one, in the order in which they are tried. */
+  readonly from: readonly Storage[];
+  /** One of them did not have it whole, or did not give it: the next one is asked. */
+  readonly onBadCopy: (error: BackupError, target: Storage) => void;
   readonly archive: BaseArchive;
   readonly into: string;
   /** Names in the archive that are left out; links to folders are then kept as they are. Everything is extracted when absent. */
@@ -23,8 +26,55 @@ export interface ExtractOptions {
   readonly signal: AbortSignal;
 }
 
-/** Fetches one archive, checks it, and lets `tar` make its files. Throws `BACKUP_DAMAGED` where it is not what was stored. */
+type FromOne = Omit<ExtractOptions, 'from'> & { readonly from: Storage };
+
+/**
+ * Fetches one archive, checks it, and lets `tar` make its files. Throws `BACKUP_DAMAGED` where it is what was stored on no target; what a damaged
+ * copy left is overwritten by the next one.
+ */
 export async function extractArchive(options: ExtractOptions): Promise<void> {
+  await fromAny(options, async (from) => await extractFrom({ ...options, from }));
+}
+
+/** PostgreSQL's own manifest of the backup, as it was stored. */
+export async function readPgManifest(
+  options: Pick<ExtractOptions, 'manifest' | 'from' | 'onBadCopy' | 'signal'>,
+): Promise<Uint8Array> {
+  const { label, pgManifest } = options.manifest;
+  return await fromAny(options, async (from) => {
+    const key = baseFileKey(label, PG_MANIFEST);
+    const bytes = await readObject(from, key, options.signal);
+    if (createHash('sha256').update(bytes).digest('hex') === pgManifest.sha256) return bytes;
+    throw new BackupError(
+      'BACKUP_DAMAGED',
+      `the physical backup ${from.location(key)} is damaged: its content is not what was stored`,
+      {
+        hint: HINT,
+      },
+    );
+  });
+}
+
+const HINT = 'Recover from another target or from an older backup; nothing was started.';
+
+async function fromAny<T>(
+  { from, onBadCopy, signal }: Pick<ExtractOptions, 'from' | 'onBadCopy' | 'signal'>,
+  use: (target: Storage) => Promise<T>,
+): Promise<T> {
+  for (const [at, target] of from.entries()) {
+    try {
+      return await use(target);
+    } catch (error) {
+      const failure = toBackupError(error);
+      // On a disk that is full another copy has no room either.
+      if (signal.aborted || at === from.length - 1 || /No space left on device|ENOSPC/.test(failure.message)) throw error;
+      onBadCopy(failure, target);
+    }
+  }
+  throw new TypeError('there is no target to fetch from');
+}
+
+async function extractFrom(options: FromOne): Promise<void> {
   const { into, except, signal } = options;
   if (!except) {
     await runProgram('tar', ['-x', '-p', '-C', into], { stdin: rawBytes(options), signal });
@@ -41,7 +91,7 @@ export async function extractArchive(options: ExtractOptions): Promise<void> {
   }
 }
 
-async function* rawBytes(options: ExtractOptions): AsyncGenerator<Uint8Array> {
+async function* rawBytes(options: FromOne): AsyncGenerator<Uint8Array> {
   const { manifest, archive, workers } = options;
   const waiting: Promise<Uint8Array>[] = [];
   let left = archive.rawBytes;
@@ -59,7 +109,7 @@ async function* rawBytes(options: ExtractOptions): AsyncGenerator<Uint8Array> {
 }
 
 /** The frames of the file, each in a buffer of its own; at the end the file's checksum is compared. */
-async function* frames(options: ExtractOptions): AsyncGenerator<Uint8Array> {
+async function* frames(options: FromOne): AsyncGenerator<Uint8Array> {
   const { manifest, from, archive, progress, signal } = options;
   const hash = createHash('sha256');
   const sizes = archive.frames.values();
@@ -88,7 +138,7 @@ async function* frames(options: ExtractOptions): AsyncGenerator<Uint8Array> {
   if (hash.digest('hex') !== archive.sha256) throw damaged(options, 'its content is not what was stored');
 }
 
-function damaged({ manifest, from, archive }: ExtractOptions, problem: string, cause?: unknown): BackupError {
+function damaged({ manifest, from, archive }: FromOne, problem: string, cause?: unknown): BackupError {
   const where = from.location(baseFileKey(manifest.label, archive.name));
   return new BackupError('BACKUP_DAMAGED', `the physical backup ${where} is damaged: ${problem}`, {
     cause,

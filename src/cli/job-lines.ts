@@ -30,7 +30,7 @@ export function jobHistories({ config }: Parts, entries: readonly LedgerEntry[],
     'weekly-cleanup': schedule.cleanup,
     'restore-drill': schedule.drill,
     'health-check': schedule.health,
-    ...(pitr.enabled && { 'base-backup': schedule.base }),
+    ...(pitr.enabled && { 'base-backup': schedule.base, 'pitr-drill': schedule.pitrDrill }),
   };
   const { timeZone } = schedule;
   const schedules = Object.entries(expressions).map(([job, expression]) => ({ job, source: source.name, expression, timeZone }));

@@ -34,6 +34,27 @@ export async function preloadSettings(
   return { ...quietSettings(libraries), shared_preload_libraries: libraries.join(',') };
 }
 
+/**
+ * Settings for a copy of a server that loads these libraries at its start: those without which something would not work, as far as they are
+ * installed here. `left`: those that are not loaded.
+ */
+export async function preloadAgain(
+  libraries: readonly string[],
+  binDirectory: string,
+  major: number,
+): Promise<{ readonly settings: Readonly<Record<string, string>>; readonly left: readonly string[] }> {
+  const folders = libraries.length === 0 ? undefined : await findExtensionFolders(binDirectory, major);
+  const loaded: string[] = [];
+  for (const name of folders ? libraries : []) {
+    const isNeeded = preloadLibraryOf(name) !== undefined || (await demandedLibrary(folders!, name)) !== undefined;
+    if (isNeeded && (await hasLibrary(folders!, name))) loaded.push(name);
+  }
+  return {
+    settings: loaded.length === 0 ? {} : { ...quietSettings(loaded), shared_preload_libraries: loaded.join(',') },
+    left: libraries.filter((name) => !loaded.includes(name)),
+  };
+}
+
 /** What a restore is to make of the backup's extensions here. */
 export interface ChosenExtensions {
   /** Not created, as the user allows. */

@@ -18,6 +18,8 @@ export interface RecordParts<N extends string> {
   readonly signal: AbortSignal;
   /** How long each phase may take, ms; one that is not named may take as long as it needs. */
   readonly timeouts: Readonly<Partial<Record<N, number>>>;
+  /** The phase that a limit is configured for, where one serves for several; by default its own. */
+  readonly limitOf?: (name: N) => string;
   /** What it means that a phase threw, where the phase does not say so itself; by default that it could not be checked. */
   readonly judge?: Judge;
   /** A phase begins. */
@@ -64,7 +66,8 @@ export class DrillRecord<N extends string = PhaseName> {
         finish({ verdict: 'inconclusive', findings: [{ object: 'the drill', message: 'it was aborted in this phase' }] });
         throw thrown;
       }
-      finish(limitMs !== undefined && limit.signal.aborted ? outOfTime(name, limitMs) : await judge(toBackupError(thrown)));
+      const isLate = limitMs !== undefined && limit.signal.aborted;
+      finish(isLate ? outOfTime(this.#parts.limitOf?.(name) ?? name, limitMs) : await judge(toBackupError(thrown)));
       return undefined;
     } finally {
       clearTimeout(timer);

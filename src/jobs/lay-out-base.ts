@@ -1,13 +1,13 @@
 import { mkdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { UsableBase } from '../base/chains.ts';
-import { extractArchive } from '../base/extract-base.ts';
+import { extractArchive, readPgManifest, type ExtractOptions } from '../base/extract-base.ts';
 import type { StoredBaseBackup } from '../base/list-bases.ts';
-import { baseFileKey, PG_MANIFEST, type BaseArchive } from '../catalog/base-manifest.ts';
-import { readObject } from '../catalog/catalog.ts';
+import { PG_MANIFEST, type BaseArchive } from '../catalog/base-manifest.ts';
 import { BackupError } from '../errors.ts';
 import type { ClientPrograms } from '../postgres/programs.ts';
 import { runProgram } from '../postgres/run-program.ts';
+import type { Storage } from '../storage/storage.ts';
 
 export interface LayOutOptions {
   /** An empty folder. */
@@ -16,6 +16,8 @@ export interface LayOutOptions {
   readonly workers: number;
   /** Of the server's very version: for the chain of an incremental backup. */
   readonly findServer: (serverMajor: number) => Promise<ClientPrograms>;
+  /** Another copy is taken. */
+  readonly onBadCopy: ExtractOptions['onBadCopy'];
   readonly signal: AbortSignal;
 }
 
@@ -60,7 +62,7 @@ interface Place {
 }
 
 /** Extracts the archives of all of them, several at a time. Returns the tablespaces of the last. */
-async function extractLinks(places: readonly Place[], { workers, signal }: LayOutOptions): Promise<Tablespaces> {
+async function extractLinks(places: readonly Place[], { workers, onBadCopy, signal }: LayOutOptions): Promise<Tablespaces> {
   const work: { readonly from: StoredBaseBackup; readonly archive: BaseArchive; readonly folder: string }[] = [];
   let spaces: Record<string, string> = {};
   for (const { link, folder, spaces: parent } of places) {
@@ -74,9 +76,8 @@ async function extractLinks(places: readonly Place[], { workers, signal }: LayOu
   const extract = async (): Promise<void> => {
     for (const { from, archive, folder } of queue) {
       const { manifest } = from;
-      const target = wholeTarget(from);
       const both = AbortSignal.any([signal, failing.signal]);
-      await extractArchive({ manifest, from: target, archive, into: folder, workers, signal: both });
+      await extractArchive({ manifest, from: wholeTargets(from), archive, into: folder, workers, onBadCopy, signal: both });
     }
   };
   const failures: unknown[] = [];
@@ -95,7 +96,10 @@ async function extractLinks(places: readonly Place[], { workers, signal }: LayOu
       await rm(join(folder, 'pg_tblspc', oid), { force: true });
       await symlink(join(parent, oid), join(folder, 'pg_tblspc', oid));
     }
-    await writeFile(join(folder, PG_MANIFEST), await readManifest(link, signal));
+    await writeFile(
+      join(folder, PG_MANIFEST),
+      await readPgManifest({ manifest: link.manifest, from: wholeTargets(link), onBadCopy, signal }),
+    );
   }
   return spaces;
 }
@@ -126,11 +130,7 @@ function escaped(path: string): string {
   return path.replaceAll('=', '\\=');
 }
 
-async function readManifest(link: StoredBaseBackup, signal: AbortSignal): Promise<Uint8Array> {
-  return await readObject(wholeTarget(link), baseFileKey(link.manifest.label, PG_MANIFEST), signal);
-}
-
-/** Only links that are whole somewhere are chosen. */
-function wholeTarget({ copies }: StoredBaseBackup) {
-  return copies.find(({ state }) => state === 'whole')!.target;
+/** Only backups that are whole somewhere are chosen. */
+export function wholeTargets({ copies }: StoredBaseBackup): Storage[] {
+  return copies.filter(({ state }) => state === 'whole').map(({ target }) => target);
 }

@@ -1,20 +1,21 @@
 import { mkdir, rm, statfs, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { extractArchive } from '../base/extract-base.ts';
+import { extractArchive, readPgManifest, type ExtractOptions } from '../base/extract-base.ts';
 import { baseFileKey, PG_MANIFEST } from '../catalog/base-manifest.ts';
-import { readObject } from '../catalog/catalog.ts';
 import { parsePgManifest } from '../catalog/pg-manifest.ts';
 import { BackupError } from '../errors.ts';
 import { bytesText } from '../quantities.ts';
 import { compareData, type DataComparison } from './compare-data.ts';
 import { removeOthers } from './delta.ts';
-import { spacesFolder, type Tablespaces } from './lay-out-base.ts';
+import { spacesFolder, wholeTargets, type Tablespaces } from './lay-out-base.ts';
 import type { RecoveryPlan } from './plan-recovery.ts';
 
 export interface DeltaOptions {
   /** A data directory of that cluster that no server has in use. */
   readonly into: string;
   readonly workers: number;
+  /** Another copy is taken. */
+  readonly onBadCopy: ExtractOptions['onBadCopy'];
   readonly signal: AbortSignal;
 }
 
@@ -30,12 +31,14 @@ export interface DeltaStart {
 }
 
 /** Looks what differs, and whether there is room for it. Changes nothing. */
-export async function startDelta(plan: RecoveryPlan, into: string, signal: AbortSignal): Promise<DeltaStart> {
-  const { manifest, copies } = plan.base;
-  const from = copies.find(({ state }) => state === 'whole')!.target;
-  const key = baseFileKey(manifest.label, PG_MANIFEST);
-  const pgManifest = await readObject(from, key, signal);
-  const files = parsePgManifest(pgManifest, from.location(key));
+export async function startDelta(
+  plan: RecoveryPlan,
+  { into, onBadCopy, signal }: Omit<DeltaOptions, 'workers'>,
+): Promise<DeltaStart> {
+  const { manifest } = plan.base;
+  const from = wholeTargets(plan.base);
+  const pgManifest = await readPgManifest({ manifest, from, onBadCopy, signal });
+  const files = parsePgManifest(pgManifest, from[0]!.location(baseFileKey(manifest.label, PG_MANIFEST)));
   const there = await compareData(into, files, Number.parseInt(manifest.serverVersion, 10), signal);
   await checkRoom(into, plan, there);
   return { there, pgManifest };
@@ -48,10 +51,10 @@ export async function startDelta(plan: RecoveryPlan, into: string, signal: Abort
 export async function layOutDelta(
   { base }: RecoveryPlan,
   { there, pgManifest }: DeltaStart,
-  { into, workers, signal }: DeltaOptions,
+  { into, workers, onBadCopy, signal }: DeltaOptions,
 ): Promise<DeltaLaidOut> {
-  const { manifest, copies } = base;
-  const from = copies.find(({ state }) => state === 'whole')!.target;
+  const { manifest } = base;
+  const from = wholeTargets(base);
   await removeOthers(into, there.others);
   const spaces = Object.fromEntries(
     manifest.tablespaces.map(({ oid }) => [oid, there.spaces[oid] ?? join(spacesFolder(into), oid)]),
@@ -65,7 +68,7 @@ export async function layOutDelta(
     const own = [...there.same].flatMap((path) => (path.startsWith(prefix) ? [path.slice(prefix.length)] : []));
     const folder = spaces[oid] ?? into;
     await mkdir(folder, { recursive: true, mode: 0o700 });
-    await extractArchive({ manifest, from, archive, into: folder, except: [...own, ...links], workers, signal });
+    await extractArchive({ manifest, from, archive, into: folder, except: [...own, ...links], workers, onBadCopy, signal });
   }
   await linkSpaces(into, spaces, there);
   await writeFile(join(into, PG_MANIFEST), pgManifest);

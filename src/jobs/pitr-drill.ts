@@ -3,7 +3,7 @@ import { runAssertions, type AssertionResult } from '../drill/assertions.ts';
 import { noFindings, resultOf, type CheckResult } from '../drill/check.ts';
 import { proveCommits, type CommitProof } from '../drill/commit-proof.ts';
 import { microseconds } from '../drill/transaction-ends.ts';
-import { CLEAN_UP, PITR_PROOFS } from '../drill/verdict.ts';
+import { CLEAN_UP, PITR_PROOFS, type PhaseName } from '../drill/verdict.ts';
 import { BackupError, toBackupError, type ErrorCode } from '../errors.ts';
 import { errorReport } from '../report/backup-report.ts';
 import type { PitrDrillReport, RecoveryProof } from '../report/pitr-drill-report.ts';
@@ -70,6 +70,12 @@ const OF_THE_INSTANT = ['commits', 'health', 'assertions', 'page checksums'] as 
 const PITR_PHASES = [...PITR_PROOFS, CLEAN_UP] as const;
 export type PitrDrillRecord = DrillRecord<(typeof PITR_PHASES)[number]>;
 
+/** Which of the limits of drills a phase has: recovering takes as long as restoring may. */
+const LIMITED_AS = {
+  ...{ choose: 'fetch', recover: 'restore', commits: 'equality', health: 'health', assertions: 'assertions' },
+  ...{ 'page checksums': 'health', newest: 'restore', [CLEAN_UP]: CLEAN_UP },
+} as const satisfies Readonly<Record<(typeof PITR_PHASES)[number], PhaseName>>;
+
 /** Faults of this machine: they prove nothing about what is stored. */
 const OF_THE_MACHINE: readonly ErrorCode[] = [
   ...(['CLIENT_PROGRAM_MISSING', 'SERVER_START_FAILED', 'STORAGE_FULL', 'STORAGE_UNAVAILABLE'] as const),
@@ -95,7 +101,9 @@ export function createPitrDrill(parts: PitrDrillParts, request: PitrDrillRequest
       const began = clock.monotonic();
       const known: PitrKnowledge = { seed: request.seed ?? randomBytes(6).toString('hex'), assertions: [] };
       const record: PitrDrillRecord = new DrillRecord({
-        ...{ names: PITR_PHASES, clock, log: context.log, signal, timeouts: {}, judge },
+        ...{ names: PITR_PHASES, clock, log: context.log, signal, judge },
+        timeouts: Object.fromEntries(PITR_PHASES.map((name) => [name, parts.timeouts[LIMITED_AS[name]]])),
+        limitOf: (name) => LIMITED_AS[name],
         before: async (name) => parts.watch?.phase?.(name),
       });
       let error: BackupError | undefined;
@@ -133,10 +141,11 @@ async function drill(
   record: PitrDrillRecord,
   known: PitrKnowledge,
 ): Promise<void> {
-  const { signal, clock } = context;
+  const { clock } = context;
   const recovery: RecoverParts = { ...parts.recovery, log: context.log };
-  const to = (target: RecoveryTarget) => recoverApart(recovery, { target, folder: folder.path, clock, signal });
-  const chosen = await record.phase('choose', async () => {
+  const to = (target: RecoveryTarget, signal: AbortSignal) =>
+    recoverApart(recovery, { target, folder: folder.path, clock, signal });
+  const chosen = await record.phase('choose', async (signal) => {
     const found = await recoverableWindows(recovery, {}, signal);
     const { at } = request;
     if (at === undefined) return { ...PASSED, ...chooseInstant(found.windows, known.seed) };
@@ -149,27 +158,30 @@ async function drill(
   const { window, instant } = chosen;
   known.window = { base: window.base, from: window.fromTime, to: window.toTime! };
 
-  const first = await record.phase('recover', async () => ({ ...PASSED, at: await to({ kind: 'time', time: instant }) }));
+  const first = await record.phase('recover', async (signal) => ({
+    ...PASSED,
+    at: await to({ kind: 'time', time: instant }, signal),
+  }));
   if (first) {
     try {
       known.serverVersion = first.at.programs.version;
       known.instant = proofOf(instant, first.at);
-      const proof = await record.phase('commits', () => checkCommits(first.at, folder, instant, signal));
+      const proof = await record.phase('commits', (signal) => checkCommits(first.at, folder, instant, signal));
       if (proof) known.instant = { ...known.instant, commits: commitsReport(proof.proof) };
-      await record.phase('health', () => checkDatabases(first.at.connection, parts, signal));
+      await record.phase('health', (signal) => checkDatabases(first.at.connection, parts, signal));
       const { assertions: files, timeouts } = parts;
-      const asserted = await record.phase('assertions', () =>
+      const asserted = await record.phase('assertions', (signal) =>
         runAssertions({ connection: first.at.connection, folder: files, timeoutSeconds: timeouts.assertions / 1000, signal }),
       );
       known.assertions = asserted?.assertions ?? [];
-      await record.phase('page checksums', () => checkPages(first.at, signal));
+      await record.phase('page checksums', (signal) => checkPages(first.at, signal));
     } finally {
       await first.at.server.stop();
     }
   } else record.skip(OF_THE_INSTANT, 'there is no recovered server');
 
-  await record.phase('newest', async () => {
-    const at = await to({ kind: 'latest' });
+  await record.phase('newest', async (signal) => {
+    const at = await to({ kind: 'latest' }, signal);
     try {
       known.newest = proofOf('latest', at);
       const { proof, ...check } = await checkCommits(at, folder, undefined, signal);

@@ -100,7 +100,7 @@ export async function chooseRecovery(
   const histories = [...inventory.copies.keys()].filter((name) => name.endsWith('.history'));
   const wal = [...histories, ...files];
   return {
-    inventory,
+    inventory: { ...inventory, systemIdentifier: base.manifest.systemIdentifier },
     plan: {
       ...{ window, base, wal },
       // Links of a chain lie beside what they are put together to, which is no larger than all of them.

@@ -1,6 +1,7 @@
 import { mkdtemp } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '../clock.ts';
+import { preloadAgain } from '../drill/extensions.ts';
 import { withClient, type ConnectionOptions } from '../postgres/connection.ts';
 import type { ClientPrograms } from '../postgres/programs.ts';
 import { readReached, type Reached } from '../postgres/recovery-end.ts';
@@ -44,7 +45,8 @@ export async function recoverApart(parts: RecoverParts, options: ApartOptions): 
   let fetched = began;
   // Which version it has to be is in the backup.
   const { base } = await planRecovery(parts, { target, into: folder }, signal);
-  const programs = await parts.findServer(Number.parseInt(base.manifest.serverVersion, 10));
+  const major = Number.parseInt(base.manifest.serverVersion, 10);
+  const programs = await parts.findServer(major);
   const { settings: tuned } = tuneForLoading(await readMachine());
   const settings = Object.fromEntries(Object.entries(tuned).filter(([name]) => TUNED.includes(name)));
   const server = await startThrowAwayServer({
@@ -52,6 +54,9 @@ export async function recoverApart(parts: RecoverParts, options: ApartOptions): 
     fill: async (into) => {
       recovered = await recover(parts, { target, into, apart: { walFolder } }, signal);
       fetched = clock.monotonic();
+      const { settings: preload, left } = await preloadAgain(recovered.preloaded, programs.directory, major);
+      if (left.length > 0) parts.log.info({ libraries: left }, 'the source loads these at its start, and its copy does not');
+      return preload;
     },
   });
   const seconds = { fetch: (fetched - began) / 1000, replay: (clock.monotonic() - fetched) / 1000 };

@@ -6,12 +6,14 @@ import type { ClientPrograms } from '../postgres/programs.ts';
 import { runProgram } from '../postgres/run-program.ts';
 import { serverAccount } from '../postgres/server-account.ts';
 import { bytesText } from '../quantities.ts';
+import { errorReport } from '../report/backup-report.ts';
+import type { Storage } from '../storage/storage.ts';
 import { fetchWal, type WalInventory } from '../wal/read-wal.ts';
 import { checkDataDirectory, forbidStart } from './delta.ts';
 import { layOutDelta, startDelta } from './lay-out-delta.ts';
 import { chainFolder, layOutBase, spacesFolder, type Tablespaces } from './lay-out-base.ts';
 import { chooseRecovery, type RecoverParts, type RecoverRequest, type RecoveryPlan } from './plan-recovery.ts';
-import { writeSettings } from './recovery-settings.ts';
+import { preloadedOnSource, writeSettings } from './recovery-settings.ts';
 import { startWalAhead, type WalAhead } from './wal-ahead.ts';
 
 export interface Recovered extends RecoveryPlan {
@@ -22,6 +24,8 @@ export interface Recovered extends RecoveryPlan {
   readonly kept?: { readonly files: number; readonly bytes: number };
   /** Of a server that is started at once: its WAL is on its way. The caller ends it. */
   readonly ahead?: WalAhead;
+  /** Libraries that the source loads at its start. */
+  readonly preloaded: readonly string[];
   /** Takes back what was made. */
   discard(): Promise<void>;
 }
@@ -46,19 +50,22 @@ export async function recover(
   const programs = await parts.findPrograms(major);
   await before?.(major);
   const { discard, delta } = await ownFolder(request, manifest);
-  const begun = delta ? await startDelta(plan, into, signal) : undefined;
+  const onBadCopy = (error: BackupError, { name: target }: Storage): void =>
+    parts.log.warn({ target, ...errorReport(error) }, 'a copy of the physical backup cannot be used: another one is taken');
+  const begun = delta ? await startDelta(plan, { into, onBadCopy, signal }) : undefined;
   let ahead: WalAhead | undefined;
   try {
     if (!begun) await checkSpace(into, plan.diskBytes);
     if (request.ahead === true) ahead = await fetchAhead(plan, inventory, into, workers, signal);
     const { spaces, ...laidOut } = begun
-      ? await layOutDelta(plan, begun, { into, workers, signal })
-      : { spaces: await layOutBase(plan.base, { into, workers, findServer, signal }) };
+      ? await layOutDelta(plan, begun, { into, workers, onBadCopy, signal })
+      : { spaces: await layOutBase(plan.base, { into, workers, findServer, onBadCopy, signal }) };
     await verifyFiles(manifest.label, into, programs, signal);
     if (manifest.tablespaces.length > 0) await mapTablespaces(into, spaces);
     const walFolder = request.apart?.walFolder ?? join(into, 'pg_wal');
     const files = ahead ? plan.wal.filter((name) => name.endsWith('.history')) : plan.wal;
     await fetchAll(files, inventory, walFolder, workers, signal);
+    const preloaded = await preloadedOnSource(into);
     // Where all WAL is in place, the server insists on having a command all the same.
     const command = request.apart ? `cp '${walFolder.replaceAll('%', '%%')}/%f' '%p'` : (ahead?.command ?? 'false');
     await writeSettings(request, plan.window, into, command);
@@ -67,7 +74,7 @@ export async function recover(
     await giveToServerAccount([...new Set([into, walFolder, ...elsewhere])], signal);
     const failure = ahead?.failure();
     if (failure) throw failure;
-    return { ...plan, dataDirectory: into, tablespaces: spaces, discard, ...laidOut, ...(ahead && { ahead }) };
+    return { ...plan, dataDirectory: into, tablespaces: spaces, preloaded, discard, ...laidOut, ...(ahead && { ahead }) };
   } catch (error) {
     await ahead?.end();
     const failure = await failureOf(error, into, plan);

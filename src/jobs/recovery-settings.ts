@@ -1,4 +1,4 @@
-import { access, appendFile, writeFile } from 'node:fs/promises';
+import { access, appendFile, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { RecoveryTarget } from '../wal/choose-window.ts';
 import type { RecoverableWindow } from '../wal/recoverable.ts';
@@ -34,6 +34,17 @@ export async function writeSettings(
     await access(path).catch(() => writeFile(path, MARK + text, { mode: 0o600 }));
   }
   await writeFile(join(into, 'recovery.signal'), '', { mode: 0o600 });
+}
+
+/** The libraries that the source loads at its start, as far as its own folder says: some packages keep `postgresql.conf` elsewhere. */
+export async function preloadedOnSource(into: string): Promise<string[]> {
+  let value = '';
+  for (const name of ['postgresql.conf', 'postgresql.auto.conf']) {
+    const text = await readFile(join(into, name), 'utf8').catch(() => '');
+    const last = [...text.matchAll(/^\s*shared_preload_libraries\s*=?\s*'((?:[^']|'')*)'/gim)].at(-1);
+    value = last?.[1] ?? value;
+  }
+  return value.split(',').flatMap((name) => name.trim().replaceAll('"', '') || []);
 }
 
 function targetSetting(target: RecoveryTarget): Record<string, string> {

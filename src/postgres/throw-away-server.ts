@@ -32,9 +32,9 @@ export interface ThrowAwayServerOptions {
   readonly locales?: readonly string[];
   /**
    * Makes the data directory, instead of initdb: one that recovers and opens itself. `user` is then a role that it has. The server takes no
-   * configuration from it but `postgresql.auto.conf`, and is waited for without a limit.
+   * configuration from it but `postgresql.auto.conf`, and is waited for without a limit. Returns settings that it needs besides.
    */
-  readonly fill?: (dataDirectory: string) => Promise<void>;
+  readonly fill?: (dataDirectory: string) => Promise<Readonly<Record<string, string>>>;
   readonly startTimeoutSeconds?: number;
   readonly signal?: AbortSignal;
 }
@@ -115,7 +115,10 @@ export async function startThrowAwayServer(options: ThrowAwayServerOptions): Pro
     const more = { ...(options.fill && { [HBA_FILE]: PRIVATE_HBA }), ...(locales.length > 0 && localeFiles(folder, locales)) };
     await writeFiles(folder, { ...files, ...more }, account);
     const dataDirectory = join(folder, 'data');
-    await options.fill?.(dataDirectory);
+    if (options.fill) {
+      const settings = { ...options.settings, ...(await options.fill(dataDirectory)) };
+      await writeFiles(folder, { settings: settingsFile({ ...options, settings }, socketFolder, port) }, account);
+    }
     keeper.go();
     if (options.fill) {
       const recovering = { dataDirectory, logFile: join(folder, 'server.log'), isGone: () => keeper.serverGone() };

@@ -1,11 +1,16 @@
 import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { gunzipSync } from 'node:zlib';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { Ajv } from 'ajv';
+import { serializeWalMeta } from '../../src/catalog/wal-meta.ts';
+import { parseWalFile } from '../../src/catalog/wal-names.ts';
+import { systemClock } from '../../src/clock.ts';
 import { proveCommits } from '../../src/drill/commit-proof.ts';
 import { microseconds } from '../../src/drill/transaction-ends.ts';
+import { packWal } from '../../src/wal/store-wal-file.ts';
 import { pitrDrillReportSchema, type PitrDrillReport } from '../../src/report/pitr-drill-report.ts';
 import { backupManager } from '../support/command.ts';
 import { blocksOf } from '../support/documents.ts';
@@ -30,6 +35,12 @@ describe.each(MAJORS)('point-in-time recovery of PostgreSQL %i', (major) => {
     const space = await ground.server.server.makeFolder('space');
     await ground.sql(`CREATE TABLESPACE elsewhere LOCATION '${space}'`);
     await ground.sql('CREATE TABLE marks (n int PRIMARY KEY) TABLESPACE elsewhere');
+    // A copy can read it only with its library loaded from the start.
+    await ground.sql('CREATE EXTENSION pg_stat_statements');
+    await ground.sql(`ALTER SYSTEM SET shared_preload_libraries = pg_stat_statements, auto_explain`);
+    ground.env['DRILL_ASSERTIONS'] = join(ground.folder, 'assertions');
+    await mkdir(ground.env['DRILL_ASSERTIONS']);
+    await writeFile(join(ground.env['DRILL_ASSERTIONS'], 'statements.sql'), 'SELECT count(*) >= 0 FROM pg_stat_statements');
     await ground.startDaemon();
   });
 
@@ -39,8 +50,18 @@ describe.each(MAJORS)('point-in-time recovery of PostgreSQL %i', (major) => {
 
   test('a physical backup counts once the WAL that it needs is stored, and is an ordinary archive', async () => {
     await ground.mark();
-    const made = await ground.json('create-backup', '--physical');
+    // Slow enough for tables to come and go meanwhile.
+    const progress = { isMade: false };
+    const making = ground.json('create-backup', '--physical').finally(() => (progress.isMade = true));
+    let tables = 0;
+    for (; !progress.isMade; tables += 1) {
+      await ground.sql(`CREATE TABLE fleeting_${tables} AS SELECT generate_series(1, 1000) AS n`);
+      await ground.sql(`DROP TABLE IF EXISTS "fleeting_${tables - 1}"`);
+    }
+    const made = await making;
     expect(made).toMatchObject({ outcome: 'success', label: expect.stringMatching(/^base_postgres_/) });
+    expect(tables).toBeGreaterThan(3);
+    await ground.sql(`ALTER TABLE fleeting_${tables - 1} RENAME TO fleeting`);
     const { windows, unusable } = await ground.json('list-backups', '--recoverable');
     expect(windows).toEqual([expect.objectContaining({ base: made.label })]);
     expect(unusable).toEqual([]);
@@ -60,8 +81,9 @@ describe.each(MAJORS)('point-in-time recovery of PostgreSQL %i', (major) => {
     expect(then).toMatchObject({ marks: 3, says: { state: 'open', asked: instant, reached: { timeline: 2 } } });
     // The heartbeat of the daemon may have come between the two marks before the instant, and after it.
     expect(then.says.reached!.lastTransaction! <= instant).toBe(true);
-    const now = await ground.recovered('latest', ...from);
-    expect(now.marks).toBe(5);
+    const count = 'SELECT count(*)::int AS marks, (SELECT count(*)::int FROM fleeting) AS n FROM marks';
+    const now = await ground.inspect('latest', count, ...from);
+    expect(now.rows).toEqual([{ marks: 5, n: 1000 }]);
     expect(now.says.reached!.lastTransaction! > instant).toBe(true);
     const paused = await ground.recovered('paused', '--to', instant, '--pause', ...from);
     expect(paused).toMatchObject({ marks: 3, says: { state: 'paused' } });
@@ -102,13 +124,29 @@ describe.each(MAJORS)('point-in-time recovery of PostgreSQL %i', (major) => {
   test('a drill proves a random instant and the newest, and its report says so', async () => {
     await ground.sql(`CREATE INDEX ON marks ((n + 1))`);
     await ground.recoverableTo(await ground.mark(), ...from);
-    const [drill] = await blocksOf('docs/pitr.md', 'sh', '## The drill');
-    expect(await ground.shell(drill!, {})).toMatchObject({ status: 0, says: expect.stringContaining('Success') });
+    if (major === 15) {
+      const [drill] = await blocksOf('docs/pitr.md', 'sh', '## The drill');
+      expect(await ground.shell(drill!, {})).toMatchObject({ status: 0, says: expect.stringContaining('Success') });
+    } else {
+      // By the schedule: once, in a few seconds.
+      await ground.endDaemon('SIGTERM');
+      const at = new Date(Date.now() + 6000);
+      const fields = [at.getUTCSeconds(), at.getUTCMinutes(), at.getUTCHours(), at.getUTCDate(), at.getUTCMonth() + 1, '*'];
+      ground.env['PITR_DRILL_SCHEDULE'] = fields.join(' ');
+      await ground.startDaemon();
+      await ground.logged('drill of point-in-time recovery ended: success');
+      delete ground.env['PITR_DRILL_SCHEDULE'];
+      const { jobs } = await ground.json('status');
+      expect(jobs).toContainEqual(
+        expect.objectContaining({ job: 'pitr-drill', last: expect.objectContaining({ result: 'success' }) }),
+      );
+    }
     const folder = join(ground.folder, 'backups/restore-tests');
     const names = (await readdir(folder)).filter((name) => name.startsWith('pitr_drill_'));
     expect(names).toHaveLength(2);
     const report = names.find((name) => name.endsWith('.json'))!;
     const said = JSON.parse(await readFile(join(folder, report), 'utf8')) as PitrDrillReport;
+    expect(said.slot !== undefined).toBe(major !== 15);
     expect(said).toMatchObject({ status: 'success', target: s3 ? 's3' : 'local', rpo_compliant: true, rto_compliant: true });
     expect(said.phases.map(({ name, verdict }) => `${name} ${verdict}`)).toEqual(
       ['choose', 'recover', 'commits', 'health', 'assertions', 'page checksums', 'newest', 'clean-up'].map(
@@ -175,13 +213,26 @@ describe.each(MAJORS)('point-in-time recovery of PostgreSQL %i', (major) => {
     await ground.sql('DROP DATABASE postgres_then');
   });
 
-  test('a receiver and a daemon that are killed leave no gap', async () => {
+  test('a receiver, a server and a daemon that are killed leave no gap', async () => {
     const receivers = await processesWith(`pg_receivewal\0-D\0${ground.folder}`);
     expect(receivers).toHaveLength(1);
     for (const receiver of receivers) process.kill(Number.parseInt(receiver, 10), 'SIGKILL');
     await ground.mark();
     await ground.sql('SELECT pg_switch_wal()');
     await ground.logged('the stream of WAL broke off');
+    // So does the server: one of its processes is killed, and it comes up again from its WAL.
+    const [sender] = await ground.sql(
+      "SELECT active_pid AS pid FROM pg_replication_slots WHERE slot_name = 'db_backup' AND active",
+    );
+    const [writer] = await ground.sql("SELECT pid FROM pg_stat_activity WHERE backend_type = 'walwriter'");
+    process.kill(Number((sender ?? writer)!['pid']), 'SIGKILL');
+    while (
+      await ground.mark().then(
+        () => false,
+        () => true,
+      )
+    )
+      await sleep(50);
     await ground.endDaemon('SIGKILL');
     await ground.mark();
     await ground.sql('SELECT pg_switch_wal()');
@@ -282,7 +333,7 @@ describe.each(MAJORS)('point-in-time recovery of PostgreSQL %i', (major) => {
     expect(await readFile(join(into, 'postmaster.pid'), 'utf8')).toBe('1');
   });
 
-  test('a damaged segment is found before anything is started, and an intact copy elsewhere serves', async () => {
+  test('a segment that is damaged, cut off, of another server or missing is found before anything is started, and an intact copy elsewhere serves', async () => {
     const { wal } = await ground.json('recover', '--plan', '--to', 'latest');
     const name = String(wal?.[0]);
     const folder = join(ground.folder, 'backups/wal/postgres', name.slice(0, 8));
@@ -296,18 +347,55 @@ describe.each(MAJORS)('point-in-time recovery of PostgreSQL %i', (major) => {
     damaged[middle] = damaged[middle]! ^ 0x10;
     expect(damaged).not.toEqual(whole);
     await writeFile(file, damaged);
-    try {
-      const into = join(ground.folder, 'damaged');
+    const into = join(ground.folder, 'damaged');
+    const refused = async (says: string) => {
       const alone = await ground.run('recover', '--into', into, '--target', 'local');
-      expect(alone).toMatchObject({ status: 30, stderr: expect.stringContaining(file) });
+      expect(alone).toMatchObject({ status: 30, stderr: expect.stringContaining(`${file} is damaged: ${says}`) });
       expect(await readdir(ground.folder)).not.toContain('damaged');
+    };
+    try {
+      await refused('its bytes are not those that were stored');
       // A server is at work by then: it ends, and nothing is left of it.
       const started = await ground.run('recover', '--start', '--into', into, '--target', 'local');
       expect(started).toMatchObject({ status: 30, stderr: expect.stringContaining(file) });
       expect((await readdir(ground.folder)).filter((each) => each.startsWith('damaged'))).toEqual([]);
       expect(await processesWith(into)).toEqual([]);
+      if (major === 17) {
+        await writeFile(file, whole.subarray(0, middle));
+        await refused('its bytes are not those that were stored');
+      } else {
+        // With a checksum that is right.
+        const raw = gunzipSync(whole);
+        raw.writeBigUInt64LE(1234567890123456789n, 24);
+        const segment = parseWalFile(name, raw.length)!;
+        const of = { source: 'postgres', systemIdentifier: '1234567890123456789', moments: [], clock: systemClock };
+        const { bytes, meta } = await packWal(segment, raw, { ...of, codec: 'gzip', level: 1 });
+        const described = await readFile(`${file}.meta`);
+        await writeFile(file, bytes);
+        await writeFile(`${file}.meta`, serializeWalMeta(meta));
+        await refused('it is from another server (1234567890123456789)');
+        await writeFile(`${file}.meta`, described);
+      }
+      await rm(file);
+      const { unusable } = await ground.json('list-backups', '--recoverable', '--target', 'local');
+      expect(unusable).toContainEqual(expect.objectContaining({ why: expect.stringContaining(`${name} is missing`) }));
       const [{ n: marks }] = (await ground.sql('SELECT count(*)::int AS n FROM marks')) as [{ n: number }];
-      if (s3) expect(await ground.marksAfter('mended', '--to', 'latest')).toBe(marks);
+      // The physical backup beside it as well.
+      await writeFile(file, damaged);
+      const { base } = await ground.json('recover', '--plan', '--to', 'latest');
+      const archive = join(ground.folder, 'backups/base', String(base), `base.tar.${major === 15 ? 'gz' : 'zst'}`);
+      const bytes = await readFile(archive);
+      const turned = Buffer.from(bytes);
+      turned[turned.length >> 1]! ^= 0x10;
+      await writeFile(archive, turned);
+      try {
+        const without = await ground.run('recover', '--into', into, '--to', 'immediate', '--target', 'local');
+        expect(without).toMatchObject({ status: 30, stderr: expect.stringContaining(archive) });
+        expect(await readdir(ground.folder)).not.toContain('damaged');
+        if (s3) expect(await ground.marksAfter('mended', '--to', 'latest')).toBe(marks);
+      } finally {
+        await writeFile(archive, bytes);
+      }
     } finally {
       await writeFile(file, whole);
     }
@@ -316,8 +404,9 @@ describe.each(MAJORS)('point-in-time recovery of PostgreSQL %i', (major) => {
   test('a slot that is dropped behind our back is made again, and the gap is told', async () => {
     await ground.endDaemon('SIGTERM');
     await ground.sql(`SELECT pg_drop_replication_slot('db_backup')`);
+    let inTheGap = '';
     for (let i = 0; i < 3; i += 1) {
-      await ground.mark();
+      inTheGap = await ground.mark();
       await ground.sql('SELECT pg_switch_wal()');
     }
     await ground.sql('CHECKPOINT');
@@ -328,6 +417,11 @@ describe.each(MAJORS)('point-in-time recovery of PostgreSQL %i', (major) => {
     const { windows } = await ground.json('list-backups', '--recoverable');
     expect(windows?.[0]).toMatchObject({ base: made.label });
     expect(windows?.[1]?.gap).toMatch(/was never finished/);
+    const between = await ground.run('recover', '--to', inTheGap, '--into', join(ground.folder, 'refused'));
+    expect(between).toMatchObject({
+      status: 40,
+      stderr: expect.stringMatching(/the last before it that can is .*, the first after it is .*was never finished/),
+    });
   });
 
   test('WAL of another server is refused under the same name', async () => {
