@@ -81,7 +81,7 @@ describe.each(MAJORS)('faults around point-in-time recovery of PostgreSQL %i', (
         // The directory does not wait for the bucket.
         await ground.streamState(({ targets }) => targets.find(({ target }) => target === 'local')!.waitingFiles === 0);
         const last = await ground.mark();
-        toBucket = await startTcpProxy(Number(new URL(s3!.endpoint).port), port);
+        toBucket = await startTcpProxy(Number(new URL(s3.endpoint).port), port);
         await ground.recoverableTo(last, '--target', 's3');
         const { targets } = await ground.streamState((state) => state.targets.every(({ waitingFiles }) => waitingFiles === 0));
         expect(targets).toHaveLength(2);
@@ -156,12 +156,16 @@ describe.each(MAJORS)('faults around point-in-time recovery of PostgreSQL %i', (
   });
 
   test('a server that lets nobody replicate is told in plain words, with what to do', async () => {
+    await ground.endDaemon('SIGTERM');
     const { stdout } = await ground.run('health', '--json');
     expect(stdout).toContain('the server lets its WAL be streamed');
     const says = async (message: string, hint: string): Promise<void> => {
-      const told = { message: expect.stringContaining(message), hint: expect.stringContaining(hint) };
-      expect((await ground.health())['replication']).toMatchObject({ verdict: 'fail', says: told.message, hint: told.hint });
-      expect(await ground.json('create-backup', '--physical')).toMatchObject({ outcome: 'failure', error: told });
+      const told = { says: expect.stringContaining(message), hint: expect.stringContaining(hint) };
+      expect((await ground.health())['replication']).toMatchObject({ verdict: 'fail', ...told });
+    };
+    const refuses = async (message: string, hint: string): Promise<void> => {
+      const error = { message: expect.stringContaining(message), hint: expect.stringContaining(hint) };
+      expect(await ground.json('create-backup', '--physical')).toMatchObject({ outcome: 'failure', error });
     };
     const env = { ...ground.env };
     await ground.sql('CREATE ROLE poor LOGIN');
@@ -172,7 +176,7 @@ describe.each(MAJORS)('faults around point-in-time recovery of PostgreSQL %i', (
     const taken = await Promise.all(
       Array.from({ length: 6 }, async () => await connect(ground.server.connection, { replication: true })),
     );
-    await says('no free walsender (max_wal_senders = 6', 'Raise max_wal_senders');
+    await refuses('no free walsender (max_wal_senders = 6', 'Raise max_wal_senders');
     await Promise.all(taken.map(async (client) => await client.end()));
 
     const minimal = await startTestServer(major, { settings: { wal_level: 'minimal', max_wal_senders: '0' } });
@@ -189,7 +193,11 @@ describe.each(MAJORS)('faults around point-in-time recovery of PostgreSQL %i', (
     'of a standby no more is called recoverable than it has; its promotion is followed along the new timeline',
     async () => {
       await ground.endDaemon('SIGTERM');
+      await ground.startDaemon();
+      // While WAL is streamed: it has none from before it was made.
       standby = await startStandby(ground.server, {});
+      await ground.recoverableTo(await ground.mark());
+      await ground.endDaemon('SIGTERM');
       const { host, port } = standby.connection;
       Object.assign(ground.env, { POSTGRES_HOST: host, POSTGRES_PORT: String(port) });
       await ground.startDaemon();
