@@ -161,7 +161,8 @@ async function fetchAll(
   const queue = files.values();
   const work = async (): Promise<void> => {
     for (const name of queue) {
-      const handle = await open(join(folder, name.replace(/\.partial$/, '')), 'wx', 0o600);
+      // What is in the backup itself is as the archive has it, or less.
+      const handle = await open(join(folder, name.replace(/\.partial$/, '')), 'w', 0o600);
       try {
         await handle.writeFile(await fetchWal(inventory, name, signal));
         await handle.sync();

@@ -1,12 +1,12 @@
 import { execFile } from 'node:child_process';
-import { chmod, cp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { appendFile, chmod, cp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { libpqEnvironment } from '../../src/postgres/connection.ts';
 import { serverAccount } from '../../src/postgres/server-account.ts';
-import { backupManager, CLI } from '../support/command.ts';
+import { backupManager, CLI, sourceSettings } from '../support/command.ts';
 import { startTestServer, type TestServer } from '../support/dump-to-file.ts';
 import { BARE_ENVIRONMENT } from '../support/environment.ts';
 import { installedVersions } from '../support/postgres-versions.ts';
@@ -162,4 +162,24 @@ describe.each(MAJORS)('archive_command and restore_command of PostgreSQL %i', (m
     expect(await wal('wal-fetch', name, to)).toMatchObject({ status: 126, stderr: expect.stringContaining('damaged') });
     expect(await readdir(folder)).not.toContain('fetched');
   });
+
+  if (major === MAJORS.at(-1))
+    test('a physical backup with the WAL that it needs inside is recovered with what was archived since', async () => {
+      const own = { ...env, ...sourceSettings(server.connection), BACKUP_SOURCE_NAME: 'shop' };
+      const programs = { BACKUP_PROGRAM_DIRECTORIES: server.programs.directory };
+      const made = await backupManager(['create-backup', '--physical'], { ...own, ...programs });
+      expect(made).toMatchObject({ status: 0 });
+      await archived(await fill());
+      const [{ n }] = (await server.sql('postgres', 'SELECT count(*)::int AS n FROM marks')) as [{ n: number }];
+      const into = join(folder, 'with-its-wal');
+      expect(await backupManager(['recover', '--into', into], { ...own, ...programs })).toMatchObject({ status: 0 });
+      // It would archive its own timeline beside that of the source.
+      await appendFile(join(into, 'postgresql.auto.conf'), 'archive_mode = off\n');
+      const recovered = await startServerOn(into, server.programs.directory, server.connection);
+      try {
+        expect(await recovered.row('SELECT count(*)::int AS n FROM marks')).toEqual({ n });
+      } finally {
+        await recovered.stop();
+      }
+    });
 });
