@@ -41,7 +41,7 @@ function table(figures: readonly Figure[]): string[] {
     '| --- | --- | --- | --- | --- | --- |',
     ...figures.map(({ name, seconds, rounds, bytes, treeBytes }) => {
       const cells = [
-        ...[name, `${seconds.toFixed(2)} s`, rounds.map((each) => each.toFixed(2)).join(', ')],
+        ...[name.replaceAll('|', String.raw`\|`), `${seconds.toFixed(2)} s`, rounds.map((each) => each.toFixed(2)).join(', ')],
         ...[
           (seconds / ours!.seconds).toFixed(2),
           bytes === undefined ? '' : mb(bytes),
