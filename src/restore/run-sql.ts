@@ -2,6 +2,7 @@ import { BackupError } from '../errors.ts';
 import type { ConnectionOptions } from '../postgres/connection.ts';
 import type { ClientPrograms } from '../postgres/programs.ts';
 import { runProgram } from '../postgres/run-program.ts';
+import { attachAlone } from './attach-alone.ts';
 import { databaseArgument, restoreEnvironment } from './session.ts';
 
 /** The programs and where they are to work. */
@@ -21,7 +22,7 @@ export async function runScript(target: ProgramTarget, script: AsyncIterable<Uin
 
 /**
  * Restores what a `pg_dump` archive holds beside definitions: first the rest of the data, then indexes, constraints and all else that
- * comes after the rows, `jobs` at a time.
+ * comes after the rows, `jobs` at a time. Files of its own are written beside the archive.
  */
 export async function restoreAfterRows(target: ProgramTarget, archive: string, jobs: number): Promise<void> {
   const database = databaseArgument(target.connection.database);
@@ -31,7 +32,10 @@ export async function restoreAfterRows(target: ProgramTarget, archive: string, j
   };
   // In the archive's order: rows of extensions have foreign keys already, and pg_restore -j does not wait for what they refer to.
   await restore('data');
-  await restore('post-data', '-j', String(jobs));
+  const parallel = ['-j', String(jobs)];
+  const steps = await attachAlone(target.programs, archive, target.signal);
+  if (!steps) await restore('post-data', ...parallel);
+  for (const step of steps ?? []) await restore('post-data', ...(step.parallel ? parallel : []), `--use-list=${step.list}`);
 }
 
 /** Restores a whole archive that pg_dump made (custom or directory format). */

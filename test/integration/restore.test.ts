@@ -76,6 +76,29 @@ describe('a restore into a new name', () => {
     expect(await server.dumpOf('restored')).toBe(await server.dumpOf('shop'));
   });
 
+  test('joins the indexes of partitions of partitions with several loaders, however often', async () => {
+    await server.query('postgres', 'CREATE DATABASE nested');
+    await server.query(
+      'nested',
+      `CREATE TABLE a (id int PRIMARY KEY, v text) PARTITION BY RANGE (id);
+       CREATE TABLE z PARTITION OF a DEFAULT PARTITION BY RANGE (id);
+       CREATE TABLE y PARTITION OF z DEFAULT PARTITION BY RANGE (id);
+       CREATE TABLE b PARTITION OF y DEFAULT;
+       CREATE TABLE refers (id int REFERENCES a);
+       DO $$ BEGIN FOR i IN 1 .. 60 LOOP EXECUTE format('CREATE INDEX a_%s ON a (v, (id + %s))', i, i); END LOOP; END $$;
+       COMMENT ON INDEX a_1 IS 'the first';
+       INSERT INTO a SELECT i, 'v' FROM generate_series(1, 100) i;
+       INSERT INTO refers VALUES (1)`,
+    );
+    const { key } = await makeBackup({ ...server.shop, database: 'nested' }, server.programs, [store]);
+    const nested = await openBackup([store], key);
+    const expected = await server.dumpOf('nested');
+    for (const database of ['first', 'second', 'third']) {
+      await restore({ database, loaders: 8, analyze: false }, nested);
+      expect(await server.dumpOf(database)).toBe(expected);
+    }
+  });
+
   test('leaves statistics behind for the planner', async () => {
     await restore();
     const [row] = await server.query('restored', `SELECT count(*)::int AS count FROM pg_stats WHERE tablename = 'orders'`);
