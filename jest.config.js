@@ -1,6 +1,8 @@
 // Tests run as ES modules (`node --experimental-vm-modules`, set by the npm scripts); swc only strips the types.
 // Worker threads and child processes that the tested code starts are plain Node, which strips types itself.
 const shared = {
+  // Not among the temporary files, which go with each run.
+  cacheDirectory: '<rootDir>/node_modules/.cache/jest',
   testEnvironment: '<rootDir>/test/support/jest-environment.js',
   extensionsToTreatAsEsm: ['.ts'],
   transform: {

@@ -1,5 +1,6 @@
 import { mkdir, readFile, rm } from 'node:fs/promises';
 import { relative } from 'node:path';
+import { folderInMemory } from './memory.mjs';
 import { REPOSITORY, runProgram } from './program.mjs';
 
 // `--experimental-vm-modules`: jest runs ES modules through it; the warning about it says nothing new.
@@ -16,6 +17,8 @@ export async function runJest(sections, patterns, { env = {} } = {}) {
   const report = `${REPOSITORY}.cache/test/${sections.join('-')}.json`;
   await mkdir(`${REPOSITORY}.cache/test`, { recursive: true });
   await rm(report, { force: true });
+  // Containers see the machine's files, not its memory.
+  const memory = sections.includes('container') ? undefined : await folderInMemory();
   const reasons = new Set();
   const shown = new Set();
   const { status, output } = await runProgram(
@@ -27,7 +30,7 @@ export async function runJest(sections, patterns, { env = {} } = {}) {
     {
       nodeOptions: NODE_OPTIONS,
       minutes: 30,
-      env,
+      env: { ...env, ...(memory !== undefined && { TMPDIR: memory }) },
       onLine(line) {
         const [, verdict, file, duration] = FILE.exec(line) ?? [];
         if (file !== undefined && !shown.has(file)) {
@@ -39,6 +42,7 @@ export async function runJest(sections, patterns, { env = {} } = {}) {
       },
     },
   );
+  if (memory !== undefined) await rm(memory, { recursive: true, force: true });
   const files = await readFile(report, 'utf8').then(
     (text) => JSON.parse(text).testResults,
     () => undefined,
