@@ -35,8 +35,6 @@ export async function removeBackup(target: Storage, dump: string, options: Remov
     await target.remove(marker, signal);
     return false;
   }
-  for (const key of removalOrder(dump)) await target.remove(key, signal);
-  // Without it the backup is gone all the same: what is left of it is swept.
-  await target.remove(marker, signal).catch(() => signal?.throwIfAborted());
+  for (const key of [...removalOrder(dump), marker]) await target.remove(key, signal);
   return true;
 }

@@ -9,7 +9,6 @@ import type { Manifest } from '../../../src/catalog/manifest.ts';
 import { dumpKey, SIDE } from '../../../src/catalog/names.ts';
 import { removeBackup, writeOrder } from '../../../src/catalog/removal.ts';
 import { BackupError } from '../../../src/errors.ts';
-import { createFaultyStorage } from '../../../src/storage/faulty.ts';
 import { createMemoryStorage } from '../../../src/storage/memory.ts';
 import type { Storage } from '../../../src/storage/storage.ts';
 import { keysOf } from '../../support/content.ts';
@@ -215,17 +214,6 @@ describe('a backup', () => {
     expect(await keysOf(local, key)).toEqual([]);
     await removeBackup(local, key);
     expect(await keysOf(local, key)).toEqual([]);
-  });
-
-  test('is done when nothing is left but the marker, which is swept', async () => {
-    const key = await store(local);
-    const removals = writeOrder(key).length + 2;
-    const failing = createFaultyStorage(local, [{ operation: 'remove', kind: 'fail', call: removals }]);
-    expect(await removeBackup(failing, key)).toBe(true);
-    expect(await findSideFilesWithoutDump([local])).toEqual([{ target: 'local', key: key + SIDE.expired }]);
-    expect((await listBackups([local])).backups.map((backup) => backup.key)).not.toContain(key);
-    const earlier = createFaultyStorage(local, [{ operation: 'remove', kind: 'fail', call: removals - 1 }]);
-    await expect(removeBackup(earlier, await store(local))).rejects.toMatchObject({ code: 'STORAGE_UNAVAILABLE' });
   });
 });
 
