@@ -5,6 +5,7 @@ const LONG = [
   'faults/kill.test',
   'container/runbook',
   'container/daemon',
+  'integration/pitr',
   'integration/torture/',
   'integration/restore.test',
   'integration/cli',
