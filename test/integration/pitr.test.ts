@@ -19,7 +19,6 @@ import { PitrGround } from '../support/pitr-ground.ts';
 import { installedVersions } from '../support/postgres-versions.ts';
 import { processesWith } from '../support/processes.ts';
 import { startS3Server } from '../support/s3-server.ts';
-import { startServerOn } from '../support/server-on.ts';
 
 const s3 = await startS3Server();
 const MAJORS = [15, 17].filter((major) => installedVersions().some((version) => version.major === major));
@@ -258,12 +257,7 @@ describe.each(MAJORS)('point-in-time recovery of PostgreSQL %i', (major) => {
       const names = { '/var/lib/postgresql/recovered': into, '2026-01-31T14:05:00Z': instant };
       const done = await ground.shell(block!, names);
       expect(done).toMatchObject({ status: 0, says: expect.stringContaining(`${into} is ready`) });
-      const server = await startServerOn(into, ground.server.programs.directory, ground.server.connection);
-      try {
-        expect(await server.row('SELECT count(*)::int AS n FROM marks')).toEqual({ n: marks });
-      } finally {
-        await server.stop();
-      }
+      expect(await ground.marksIn(into)).toBe(marks);
     });
 
   test('what is stored recovers without us, by the commands of docs/pitr.md', async () => {
@@ -289,12 +283,7 @@ describe.each(MAJORS)('point-in-time recovery of PostgreSQL %i', (major) => {
     );
     expect(done).toMatchObject({ status: 0, says: expect.stringContaining('backup successfully verified') });
     await ground.giveToServer(into, `${into}.tablespaces`, join(ground.folder, 'backups'));
-    const server = await startServerOn(into, ground.server.programs.directory, ground.server.connection);
-    try {
-      expect(await server.row('SELECT count(*)::int AS n FROM marks')).toEqual({ n: marks });
-    } finally {
-      await server.stop();
-    }
+    expect(await ground.marksIn(into)).toBe(marks);
   });
 
   test('targets that cannot be reached are refused with the nearest that can, and nothing is written', async () => {

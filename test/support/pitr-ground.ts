@@ -192,13 +192,21 @@ export class PitrGround {
     const into = join(this.folder, name);
     const done = await this.run('recover', '--into', into, ...args);
     if (done.status !== 0) throw new Error(done.stderr);
-    const server = await startServerOn(into, this.server.programs.directory, this.server.connection);
+    try {
+      return await this.marksIn(into);
+    } finally {
+      await rm(into, { recursive: true });
+      await rm(`${into}.tablespaces`, { recursive: true, force: true });
+    }
+  }
+
+  /** How many marks a server finds in a data directory, once it has recovered. */
+  async marksIn(dataDirectory: string): Promise<number> {
+    const server = await startServerOn(dataDirectory, this.server.programs.directory, this.server.connection);
     try {
       return Number((await server.row('SELECT count(*)::int AS marks FROM marks'))['marks']);
     } finally {
       await server.stop();
-      await rm(into, { recursive: true });
-      await rm(`${into}.tablespaces`, { recursive: true, force: true });
     }
   }
 
