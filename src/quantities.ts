@@ -42,3 +42,10 @@ export function ageText(from: Date, to: Date): string {
 export function durationText(ms: number): string {
   return ageText(new Date(0), new Date(ms));
 }
+
+/** The middle of the sorted values, or the mean of the two in the middle; NaN of none. */
+export function median(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
+}

@@ -98,16 +98,16 @@ async function restoreDump(
     loaders: flags.jobs ?? config.restore.workers,
   };
   const run: RunContext = { signal, log, clock, onProgress: watch(context) };
-  const input = { connection, programs };
+  const input = { connection, programs, temporaryFolder: config.paths.work };
   let result: RestoreResult;
   if (!source) {
     if (table) throw new BackupError('USAGE', `${what} is not a backup with a manifest; one table alone cannot be taken from it`);
     result = await restoreForeign({ ...input, path: dump.kind === 'file' ? dump.path : what }, options, run);
   } else if (table) {
     const tableOptions = { database: name, table, ...(as && { as }), append: flags.append ?? false };
-    result = await restoreTable({ ...input, source, temporaryFolder: config.paths.work }, tableOptions, run);
+    result = await restoreTable({ ...input, source }, tableOptions, run);
   } else {
-    result = await restoreBackup({ ...input, source, temporaryFolder: config.paths.work }, options, run);
+    result = await restoreBackup({ ...input, source }, options, run);
   }
   progress.end('done');
   const seconds = Math.round(clock.monotonic() - began) / 1000;

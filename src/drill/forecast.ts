@@ -1,3 +1,5 @@
+import { median } from '../quantities.ts';
+
 const DAY_MS = 86_400_000;
 /** Fewer than these, or all within a day, say nothing about growth. */
 const FEWEST = 3;
@@ -65,10 +67,4 @@ function fitLine(points: readonly (readonly [x: number, y: number])[]): { slope:
   const spread = points.reduce((sum, [x]) => sum + (x - meanX) ** 2, 0);
   const slope = spread === 0 ? 0 : points.reduce((sum, [x, y]) => sum + (x - meanX) * (y - meanY), 0) / spread;
   return { slope, at: (x) => meanY + slope * (x - meanX) };
-}
-
-function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  const middle = Math.floor(sorted.length / 2);
-  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
 }

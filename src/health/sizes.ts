@@ -1,4 +1,4 @@
-import { countText, bytesText } from '../quantities.ts';
+import { bytesText, countText, median } from '../quantities.ts';
 import { fail, ok, warn, type HealthCheck } from './check.ts';
 
 /** A backup as it counts for comparing sizes. */
@@ -28,10 +28,4 @@ export function checkSizes(sizes: readonly Size[]): HealthCheck {
     'If nobody purged data, compare the tables in the two manifests, and pin an older backup: `backup-manager pin LABEL`.';
   if (newest.rows === 0 && usual.rows >= LEAST.rows) return fail(subject, `${holds}; ${were}: it is empty`, hint);
   return warn(subject, `${holds}; ${were}: it fell by more than half`, hint);
-}
-
-function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
 }

@@ -47,8 +47,8 @@ export async function chooseParent(options: ParentOptions): Promise<ParentChoice
   if (base.chain.length > incrementals) return { why: `${incrementals} incremental ones have followed the last`, expected: true };
   const lacking = targets.find((target) => !base.chain.every(({ copies }) => isWholeOn(target, copies)));
   if (lacking) return wrong(`${lacking.name} has not all of what ${newest.label} consists of`);
-  const pgManifest = await readPgManifest(base, targets, signal);
-  if (!pgManifest) return wrong(`the ${PG_MANIFEST} of ${newest.label} is not what was stored`);
+  const { pgManifest, faults } = await readPgManifest(base, targets, signal);
+  if (!pgManifest) return wrong(`no copy of the ${PG_MANIFEST} of ${newest.label} can be used (${faults.join('; ')})`);
   return { parent: { label: newest.label, pgManifestSha256: newest.pgManifest.sha256, pgManifest } };
 }
 
@@ -61,10 +61,17 @@ function isWholeOn(target: Storage, copies: UsableBase['copies']): boolean {
 }
 
 async function readPgManifest({ manifest }: UsableBase, targets: readonly Storage[], signal: AbortSignal) {
+  const faults: string[] = [];
   for (const target of targets) {
-    const bytes = await readObject(target, baseFileKey(manifest.label, PG_MANIFEST), signal).catch(() => undefined);
-    signal.throwIfAborted();
-    if (bytes && createHash('sha256').update(bytes).digest('hex') === manifest.pgManifest.sha256) return bytes;
+    const key = baseFileKey(manifest.label, PG_MANIFEST);
+    try {
+      const pgManifest = await readObject(target, key, signal);
+      if (createHash('sha256').update(pgManifest).digest('hex') === manifest.pgManifest.sha256) return { pgManifest, faults };
+      faults.push(`${target.location(key)} is not what was stored`);
+    } catch (error) {
+      signal.throwIfAborted();
+      faults.push(error instanceof Error ? error.message : String(error));
+    }
   }
-  return undefined;
+  return { faults };
 }

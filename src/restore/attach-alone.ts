@@ -1,4 +1,5 @@
 import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { ClientPrograms } from '../postgres/programs.ts';
 import { runProgram } from '../postgres/run-program.ts';
 
@@ -17,11 +18,12 @@ const ENTRY = /^(\d+); \d+ \d+ (INDEX ATTACH|INDEX|CONSTRAINT)?/;
  * The steps in which what comes after the rows is restored when the archive has indexes of partitioned tables; undefined when it has none.
  * `ALTER INDEX … ATTACH PARTITION` of the last partition locks the indexes above it, from below, while another one for the same index locks
  * them from above: `pg_restore -j` runs both at once, and the server ends one for a deadlock. So they run one after the other, after the
- * indexes and before all else: foreign keys need them.
+ * indexes and before all else: foreign keys need them. The lists are written into `folder`.
  */
 export async function attachAlone(
   programs: ClientPrograms,
   archive: string,
+  folder: string,
   signal: AbortSignal,
 ): Promise<readonly PostDataStep[] | undefined> {
   const parts: Buffer[] = [];
@@ -38,7 +40,7 @@ export async function attachAlone(
   if (steps.attach.length === 0) return undefined;
   return await Promise.all(
     Object.entries(steps).map(async ([name, entries]) => {
-      const list = `${archive}.${name}`;
+      const list = join(folder, `${name}.list`);
       await writeFile(list, entries.join(''), { mode: 0o600 });
       return { list, parallel: name !== 'attach' };
     }),

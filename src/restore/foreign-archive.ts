@@ -1,4 +1,6 @@
+import { mkdtemp, rm } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
 import type { ConnectionOptions } from '../postgres/connection.ts';
 import type { ClientPrograms } from '../postgres/programs.ts';
 import { inspectTarget, restoreBeside } from './beside.ts';
@@ -6,7 +8,7 @@ import { detectFormat } from './foreign-format.ts';
 import { readScript } from './foreign-script.ts';
 import { createPhaseRunner, type RunContext } from './phases.ts';
 import { DEFAULT_MAINTENANCE_WORK_MEM, MOST_LOADERS, type RestoreOptions, type RestoreResult } from './restore.ts';
-import { restoreArchive, runScript } from './run-sql.ts';
+import { restoreArchive, runScript, type ProgramTarget } from './run-sql.ts';
 import { gatherStatistics } from './statistics.ts';
 
 export interface ForeignInput {
@@ -14,6 +16,8 @@ export interface ForeignInput {
   readonly path: string;
   readonly connection: ConnectionOptions;
   readonly programs: ClientPrograms;
+  /** For lists of what an archive holds, while the restore runs. */
+  readonly temporaryFolder: string;
 }
 
 /**
@@ -38,8 +42,8 @@ export async function restoreForeign(input: ForeignInput, options: RestoreOption
     async (connection) => {
       const program = { programs, connection, maintenanceWorkMem, signal };
       await phases.run('everything', async () => {
-        if (format === 'custom' || format === 'directory') await restoreArchive(program, path, jobs);
-        else if (format === 'tar') await restoreArchive(program, path, 1);
+        if (format === 'custom' || format === 'directory') await fromArchive(program, path, jobs, input.temporaryFolder);
+        else if (format === 'tar') await fromArchive(program, path, 1, input.temporaryFolder);
         else await runScript(program, readScript(path, format, signal), path);
       });
       if (options.analyze !== false)
@@ -60,4 +64,13 @@ export async function restoreForeign(input: ForeignInput, options: RestoreOption
       ...warnings,
     ],
   };
+}
+
+async function fromArchive(program: ProgramTarget, path: string, jobs: number, temporaryFolder: string): Promise<void> {
+  const folder = await mkdtemp(join(temporaryFolder, 'db-backup-restore-'));
+  try {
+    await restoreArchive(program, path, jobs, folder);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
 }

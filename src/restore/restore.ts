@@ -1,4 +1,5 @@
 import { availableParallelism } from 'node:os';
+import { dirname } from 'node:path';
 import type { Manifest } from '../catalog/manifest.ts';
 import type { MemberKind } from '../codec/member.ts';
 import { BackupError } from '../errors.ts';
@@ -104,7 +105,7 @@ export async function restoreBackup(input: RestoreInput, options: RestoreOptions
         // The archive's list does not tell what belongs to an extension that is left out.
         if (toc.path !== undefined && canUseArchive(programs, target) && choice.leftOut.length === 0) {
           await checkRest(reader, sections.tail, signal);
-          await restoreAfterRows(program, toc.path, loaders);
+          await restoreAfterRows(program, toc.path, loaders, dirname(toc.path));
         } else {
           await runScript(program, script('tail'), 'what comes after the rows');
           reader.checkFile();

@@ -2,7 +2,7 @@ import { BackupError } from '../errors.ts';
 import type { ConnectionOptions } from '../postgres/connection.ts';
 import type { ClientPrograms } from '../postgres/programs.ts';
 import { runProgram } from '../postgres/run-program.ts';
-import { attachAlone } from './attach-alone.ts';
+import { attachAlone, type PostDataStep } from './attach-alone.ts';
 import { databaseArgument, restoreEnvironment } from './session.ts';
 
 /** The programs and where they are to work. */
@@ -22,31 +22,39 @@ export async function runScript(target: ProgramTarget, script: AsyncIterable<Uin
 
 /**
  * Restores what a `pg_dump` archive holds beside definitions: first the rest of the data, then indexes, constraints and all else that
- * comes after the rows, `jobs` at a time. Files of its own are written beside the archive.
+ * comes after the rows, `jobs` at a time. Needs a folder for files of its own.
  */
-export async function restoreAfterRows(target: ProgramTarget, archive: string, jobs: number): Promise<void> {
-  const database = databaseArgument(target.connection.database);
-  const restore = async (section: string, ...parallel: readonly string[]): Promise<void> => {
-    const args = [...parallel, '--exit-on-error', `--section=${section}`, '-d', database, archive];
-    await run(target, 'pg_restore', args, 'what comes after the rows');
-  };
+export async function restoreAfterRows(target: ProgramTarget, archive: string, jobs: number, folder: string): Promise<void> {
+  const what = 'what comes after the rows';
   // In the archive's order: rows of extensions have foreign keys already, and pg_restore -j does not wait for what they refer to.
-  await restore('data');
-  const parallel = ['-j', String(jobs)];
-  const steps = await attachAlone(target.programs, archive, target.signal);
-  if (!steps) await restore('post-data', ...parallel);
-  for (const step of steps ?? []) await restore('post-data', ...(step.parallel ? parallel : []), `--use-list=${step.list}`);
+  await restore(target, archive, what, '--section=data');
+  const steps = await attachAlone(target.programs, archive, folder, target.signal);
+  if (steps) await inSteps(target, archive, steps, jobs);
+  else await restore(target, archive, what, '--section=post-data', ...atOnce(jobs));
 }
 
-/** Restores a whole archive that pg_dump made (custom or directory format). */
-export async function restoreArchive(target: ProgramTarget, archive: string, jobs: number): Promise<void> {
-  const parallel = jobs > 1 ? ['-j', String(jobs)] : [];
-  await run(
-    target,
-    'pg_restore',
-    [...parallel, '--exit-on-error', '-d', databaseArgument(target.connection.database), archive],
-    'the archive',
-  );
+/** Restores a whole archive that pg_dump made (custom, directory or tar format). Needs a folder for files of its own. */
+export async function restoreArchive(target: ProgramTarget, archive: string, jobs: number, folder: string): Promise<void> {
+  const steps = jobs > 1 ? await attachAlone(target.programs, archive, folder, target.signal) : undefined;
+  const before = steps ? ['--section=pre-data', '--section=data'] : [];
+  await restore(target, archive, 'the archive', ...before, ...atOnce(jobs));
+  if (steps) await inSteps(target, archive, steps, jobs);
+}
+
+async function inSteps(target: ProgramTarget, archive: string, steps: readonly PostDataStep[], jobs: number): Promise<void> {
+  for (const { list, parallel } of steps) {
+    const args = ['--section=post-data', `--use-list=${list}`, ...(parallel ? atOnce(jobs) : [])];
+    await restore(target, archive, 'what comes after the rows', ...args);
+  }
+}
+
+function atOnce(jobs: number): readonly string[] {
+  return jobs > 1 ? ['-j', String(jobs)] : [];
+}
+
+async function restore(target: ProgramTarget, archive: string, what: string, ...args: readonly string[]): Promise<void> {
+  const database = databaseArgument(target.connection.database);
+  await run(target, 'pg_restore', [...args, '--exit-on-error', '-d', database, archive], what);
 }
 
 async function run(

@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync, zstdCompressSync } from 'node:zlib';
@@ -9,10 +9,11 @@ import { readObject } from '../../src/catalog/catalog.ts';
 import { libpqEnvironment } from '../../src/postgres/connection.ts';
 import { runProgram } from '../../src/postgres/run-program.ts';
 import { restoreForeign } from '../../src/restore/foreign-archive.ts';
-import type { RestoreResult } from '../../src/restore/restore.ts';
+import type { RestoreOptions, RestoreResult } from '../../src/restore/restore.ts';
 import { createMemoryStorage } from '../../src/storage/memory.ts';
 import { makeBackup } from '../support/make-backup.ts';
 import { quietContext } from '../support/restore-context.ts';
+import { createNested, joiningSessions } from '../support/nested-partitions.ts';
 import { dropDatabases, startShopServer, type ShopServer } from '../support/shop-server.ts';
 
 let server: ShopServer;
@@ -46,9 +47,9 @@ async function file(name: string, content: Uint8Array | string): Promise<string>
   return path;
 }
 
-async function restore(path: string): Promise<RestoreResult> {
-  const input = { path, connection: server.server.connection, programs: server.programs };
-  return await restoreForeign(input, { database: 'restored', loaders: 2 }, quietContext());
+async function restore(path: string, options: Partial<RestoreOptions> = {}): Promise<RestoreResult> {
+  const input = { path, connection: server.server.connection, programs: server.programs, temporaryFolder: folder };
+  return await restoreForeign(input, { database: 'restored', loaders: 2, ...options }, quietContext());
 }
 
 describe('a dump that something else made', () => {
@@ -61,6 +62,16 @@ describe('a dump that something else made', () => {
       expect(await server.dumpOf('restored')).toBe(await server.dumpOf('shop'));
     },
   );
+
+  test('joins the indexes of partitions of partitions one after the other, and leaves no list behind', async () => {
+    await createNested(server);
+    await restore(await dump('nested.dir', '-F', 'directory', '-d', 'nested'), { loaders: 8, analyze: false });
+    expect(await server.dumpOf('restored')).toBe(await server.dumpOf('nested'));
+    const sessions = await joiningSessions(server);
+    expect(sessions.length).toBeGreaterThan(180);
+    expect(new Set(sessions).size).toBe(1);
+    expect((await readdir(folder)).filter((name) => name.startsWith('db-backup-restore-'))).toEqual([]);
+  });
 
   test('restores from SQL, plain, gzip of several members and zstd of several frames', async () => {
     const expected = await server.dumpOf('shop');
