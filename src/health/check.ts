@@ -27,6 +27,7 @@ export const CHECKS = [
   'commits',
   'wal copies',
   'base backup',
+  'recovery proof',
   'alerts',
 ] as const;
 

@@ -9,18 +9,19 @@ import type { Storage } from '../storage/storage.ts';
 
 type Claim = Pick<WalSource, 'systemIdentifier' | 'segmentBytes'>;
 
-const FILE = 'archive.json';
+/** Says whose WAL a folder, or a target, has. */
+export const CLAIM_FILE = 'archive.json';
 
 /** The first server whose WAL comes into an archive owns it: never two histories in one. */
 export async function claimArchive(source: string, target: Storage, origin: Claim, signal: AbortSignal): Promise<void> {
-  const key = walFolder(source) + FILE;
+  const key = walFolder(source) + CLAIM_FILE;
   if ((await target.head(key, signal)) === undefined) await target.put(key, bytesContent(claimOf(origin)), signal);
   else compare(await readObject(target, key, signal), origin);
 }
 
 /** The same for the folder where it is received: targets may be out of reach for a while. */
 export async function claimFolder(folder: string, origin: Claim): Promise<void> {
-  const path = join(folder, FILE);
+  const path = join(folder, CLAIM_FILE);
   try {
     compare(await readFile(path), origin);
   } catch (error) {

@@ -36,7 +36,7 @@ export async function healthChecks(
   { clock, signal }: JobContext,
 ): Promise<{ readonly checks: readonly HealthCheck[]; readonly seen: Overview }> {
   const now = clock.now();
-  const { source, targets, objectives, reports } = parts;
+  const { source, targets, objectives, reports, drillReports } = parts;
   const { freshnessLimitMs: limitMs, rpoMinutes, scheduleMinutes } = objectives;
   const attempt = <T>(look: (signal: AbortSignal) => Promise<T>) => attempted(look, parts.timeoutMs, signal);
 
@@ -81,7 +81,7 @@ export async function healthChecks(
     checkLedger(await attempt(async () => parts.lookAtLedger?.(now))),
     // Of a server that does not answer it is known already.
     ...(server.answer.error === undefined || parts.wal.enabled
-      ? await lookAtWal(parts.wal, { timeoutMs: parts.timeoutMs, clock, signal })
+      ? await lookAtWal(parts.wal, { drillReports, timeoutMs: parts.timeoutMs, clock, signal })
       : []),
     checkAlerts(await attempt((own) => parts.alerts(own))),
   ];

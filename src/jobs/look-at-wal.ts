@@ -1,16 +1,24 @@
+import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
 import { usableBases } from '../base/chains.ts';
 import { listBases } from '../base/list-bases.ts';
 import type { Clock } from '../clock.ts';
+import { absentAs } from '../errors.ts';
 import { checkBase, type BaseLook } from '../health/base.ts';
 import type { HealthCheck } from '../health/check.ts';
+import { checkRecoveryProof, type ProofInput } from '../health/proof.ts';
 import { checkReplication } from '../health/replication.ts';
 import { checkWalStream, type StreamLimits } from '../health/wal-stream.ts';
 import type { ConnectionOptions } from '../postgres/connection.ts';
 import { replicationObstacle } from '../postgres/replication-obstacle.ts';
+import { newestProof } from '../report/newest-proof.ts';
+import { PITR_DRILL_REPORT } from '../report/pitr-drill-report.ts';
+import type { ReportPlace } from '../report/report-file.ts';
 import type { Storage } from '../storage/storage.ts';
 import { readWal, recoverableFrom } from '../wal/read-wal.ts';
 import { readStreamState } from '../wal/stream-state.ts';
 import { attempted } from './attempted.ts';
+import { CLAIM_FILE } from './claim-archive.ts';
 
 export interface WalHealthParts {
   readonly enabled: boolean;
@@ -26,10 +34,19 @@ export interface WalHealthParts {
   readonly baseLimitMs: number;
 }
 
-/** Everything that point-in-time recovery needs: whether the server allows it, how the stream stands, the physical backups. Throws only when aborted. */
+interface WalLook {
+  /** Where the reports of drills are. */
+  readonly drillReports: readonly ReportPlace[];
+  /** How long each look may take. */
+  readonly timeoutMs: number;
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+}
+
+/** Everything that point-in-time recovery needs: whether the server allows it, how the stream stands, the physical backups, their proof. Throws only when aborted. */
 export async function lookAtWal(
   parts: WalHealthParts,
-  { timeoutMs, clock, signal }: { readonly timeoutMs: number; readonly clock: Clock; readonly signal: AbortSignal },
+  { drillReports, timeoutMs, clock, signal }: WalLook,
 ): Promise<HealthCheck[]> {
   const { enabled, connection, slot, folder, limits, baseLimitMs } = parts;
   const obstacle = await attempted(
@@ -43,7 +60,22 @@ export async function lookAtWal(
   const stream = checkWalStream(state, limits, now);
   const arrives = stream[0]!.verdict !== 'fail' && state !== undefined;
   const bases = await attempted(async (own) => await lookAtBases(parts, own), timeoutMs, signal);
-  return [checkReplication(obstacle, { enabled, arrives }), ...stream, checkBase(bases, baseLimitMs, now)];
+  const proof = await attempted(async (own) => await lookAtProof(parts, drillReports, now, own), timeoutMs, signal);
+  return [
+    ...[checkReplication(obstacle, { enabled, arrives }), ...stream],
+    ...[checkBase(bases, baseLimitMs, now), checkRecoveryProof(proof)],
+  ];
+}
+
+async function lookAtProof(
+  { source, folder }: WalHealthParts,
+  reports: readonly ReportPlace[],
+  now: Date,
+  signal: AbortSignal,
+): Promise<ProofInput> {
+  // Written when the first WAL came.
+  const claim = await absentAs(undefined, stat(join(folder, CLAIM_FILE)));
+  return { newest: await newestProof(source, reports, signal, PITR_DRILL_REPORT), first: claim?.mtime, now };
 }
 
 /** From the newest physical backup on what can be recovered, and since when any instant can. */

@@ -10,7 +10,7 @@ import { checkLastRun } from '../../../src/health/last-run.ts';
 import { checkLeftovers } from '../../../src/health/leftovers.ts';
 import { checkLedger } from '../../../src/health/ledger.ts';
 import { checkPermissions, type Seen } from '../../../src/health/permissions.ts';
-import { checkProof } from '../../../src/health/proof.ts';
+import { checkProof, checkRecoveryProof } from '../../../src/health/proof.ts';
 import { checkRecoveryPoint } from '../../../src/health/recovery-point.ts';
 import { checkClientPrograms, checkServer } from '../../../src/health/server.ts';
 import { checkSizes } from '../../../src/health/sizes.ts';
@@ -132,6 +132,9 @@ describe('Health', () => {
     expect(of(undefined, undefined)).toMatch(/^warn/);
     expect(of(undefined, 36 * DAY)).toMatch(/^fail: no drill has proven/);
     expect(said(checkProof(broken))).toMatch(/^fail \(unchecked\)/);
+    const never = { newest: undefined, first: ago(36 * DAY), now };
+    expect(said(checkRecoveryProof(never))).toBe('fail: no drill has proven a recovery to an instant');
+    expect(checkRecoveryProof(never).hint).toContain('monthly-drill --pitr');
   });
 
   test('recovery point: one that the schedule cannot meet is a warning with its remedy, never a failure', () => {
