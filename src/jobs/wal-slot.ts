@@ -4,7 +4,15 @@ import { join } from 'node:path';
 import { BackupError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { withClient, type ConnectionOptions } from '../postgres/connection.ts';
-import { createSlot, dropSlot, freeSlot, identifyWalSource, readSlot, type WalSource } from '../postgres/replication.ts';
+import {
+  createSlot,
+  dropSlot,
+  freeSlot,
+  identifyWalSource,
+  readSlot,
+  type SlotState,
+  type WalSource,
+} from '../postgres/replication.ts';
 import { bytesText } from '../quantities.ts';
 import { answered } from './attempted.ts';
 import { anotherServer } from './claim-archive.ts';
@@ -78,6 +86,7 @@ async function makeSlot(
         await sleep(DROP_PAUSE_MS, undefined, { signal });
         state = await readSlot(client, slot);
       }
+      if (state?.active === true) throw inUse(slot, state);
       if (state && state.walStatus !== 'lost') return;
       if (state) {
         log.error(
@@ -91,6 +100,14 @@ async function makeSlot(
     },
     { signal, untilAborted: true },
   );
+}
+
+/** It is not taken away: whoever has it may be a daemon as good as this one. */
+function inUse(slot: string, { user = 'another connection' }: SlotState): BackupError {
+  return new BackupError('SOURCE_FAILED', `the replication slot ${slot} is in use already: ${user}`, {
+    hint: 'Is a second daemon at work on this server? Stop it, or give one of them a slot of its own (PITR_SLOT). What is left of a connection of this daemon goes by itself (wal_sender_timeout of the server).',
+    retryable: true,
+  });
 }
 
 /** Gives up what was not fetched, so that the source can remove it. The connection that uses the slot is ended on the server. */

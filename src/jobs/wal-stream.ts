@@ -114,6 +114,7 @@ async function streamOnce(parts: WalStreamParts, watch: StreamWatch, context: Wa
       prepare: async (stalled) => {
         await watch.mayReceive(ends);
         await prepareSlot(parts, { origin, folder, stalled }, log, ends);
+        watch.receiving();
       },
       holds: () => watch.holds,
       onGone: async (error) => {
@@ -146,8 +147,9 @@ async function streamOnce(parts: WalStreamParts, watch: StreamWatch, context: Wa
     every(intervalMs, ends, async () => {
       // While the source does not answer there is nothing new to be told of it.
       const lookMs = Math.min(ANSWER_MS, parts.limits.stallMs);
+      const isOurs = watch.receives;
       const sample = await attempted(async (own) => await sampleSource(parts, PATIENCE_MS, own), lookMs, ends);
-      await watch.look(sample, ends);
+      await watch.look(sample, isOurs, ends);
     }),
   ];
   log.info({ slot, timeline: origin.timeline, systemIdentifier: origin.systemIdentifier, folder }, 'WAL is streamed');

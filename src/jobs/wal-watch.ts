@@ -43,6 +43,8 @@ export class StreamWatch {
   #hold = new AbortController();
   /** Of a standby: the last commit that it has replayed, and the one that was its last at an earlier look; empty when not known. */
   #replayed = { before: '', last: '' };
+  /** A receiver of ours is at work: only then what the slot says to be durable is durable here, and not elsewhere. */
+  #receives = false;
   /** When something came last, or the receiver began; monotonic, ms. */
   #movedAt: number;
   #failsSince: number | undefined;
@@ -76,7 +78,16 @@ export class StreamWatch {
     if (last) archive.moments.resume(last);
     this.#archive = archive;
     this.#problem = undefined;
+    this.#receives = false;
+  }
+
+  receiving(): void {
+    this.#receives = true;
     this.#movedAt = this.#context.clock.monotonic();
+  }
+
+  get receives(): boolean {
+    return this.#receives;
   }
 
   /** Waits while no WAL is to be received. */
@@ -91,6 +102,7 @@ export class StreamWatch {
 
   brokeOff(problem: BackupError): void {
     this.#problem = problem;
+    this.#receives = false;
   }
 
   took({ name }: Storage): void {
@@ -101,12 +113,12 @@ export class StreamWatch {
     this.#refusals.set(name, problem.message);
   }
 
-  /** To be told of each look at the source, or why it gave none. */
-  async look(sample: SourceSample | BackupError, signal: AbortSignal): Promise<void> {
+  /** To be told of each look at the source, or why it gave none; `isOurs`: a receiver of ours was at work when it began. */
+  async look(sample: SourceSample | BackupError, isOurs: boolean, signal: AbortSignal): Promise<void> {
     if (sample instanceof BackupError) this.#problem = sample;
     else {
       this.#source = sample.view;
-      await this.#note(sample);
+      await this.#note(sample, isOurs && this.#receives ? sample.flushedLsn : undefined);
       await this.#lastResort(sample.view, signal);
     }
     await this.#holdIfFull();
@@ -120,7 +132,7 @@ export class StreamWatch {
    * of what has reached it, the commit before the last that it has replayed, once the WAL up to there is durable here. What was noted of a
    * primary that the source was before stays true of the WAL that came from it, and of nothing else.
    */
-  async #note({ view, timeline, moment, flushedLsn }: SourceSample): Promise<void> {
+  async #note({ view, timeline, moment }: SourceSample, flushedLsn: string | undefined): Promise<void> {
     const moments = this.#archive?.moments;
     if (!moments) return;
     moments.follow(timeline);
@@ -167,7 +179,7 @@ export class StreamWatch {
   #restartIfStalled(): void {
     const { stallMs } = this.#parts.limits;
     const now = this.#context.clock.monotonic();
-    if (this.#held || now - this.#movedAt < stallMs) return;
+    if (this.#held || !this.#receives || now - this.#movedAt < stallMs) return;
     this.#movedAt = now;
     this.#hold.abort(
       new BackupError('STALLED', `no WAL has come for ${stallMs / 1000} s; the connection is given up`, {

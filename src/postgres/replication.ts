@@ -17,6 +17,8 @@ export interface SlotState {
   /** `lost`: WAL that we had not fetched yet is gone. Absent before PostgreSQL 13. */
   readonly walStatus?: string;
   readonly active: boolean;
+  /** Whose connection uses it, as far as the role may see that. */
+  readonly user?: string;
 }
 
 /** One look at the source's clock and at its WAL: everything that was committed before `time` lies before `lsn`. */
@@ -49,10 +51,13 @@ export async function identifyWalSource(connection: ConnectionOptions, signal?: 
 
 /** `undefined`: there is no such slot. */
 export async function readSlot(client: Pick<pg.Client, 'query'>, name: string): Promise<SlotState | undefined> {
-  const { rows } = await client.query<{ restart: string | null; status: string | null; active: boolean }>(
+  const { rows } = await client.query<{ restart: string | null; status: string | null; active: boolean; user: string | null }>(
     // As a row in JSON: the column `wal_status` came with PostgreSQL 13.
-    `SELECT restart_lsn::text AS restart, pg_catalog.to_jsonb(s) ->> 'wal_status' AS status, active
-       FROM pg_catalog.pg_replication_slots s WHERE slot_name = $1 AND slot_type = 'physical'`,
+    `SELECT restart_lsn::text AS restart, pg_catalog.to_jsonb(s) ->> 'wal_status' AS status, active,
+            'process ' || active_pid || coalesce(' from ' || pg_catalog.host(r.client_addr), '')
+              || coalesce(', since ' || pg_catalog.to_char(r.backend_start AT TIME ZONE 'UTC', '${ISO}'), '') AS user
+       FROM pg_catalog.pg_replication_slots s LEFT JOIN pg_catalog.pg_stat_replication r ON r.pid = s.active_pid
+      WHERE slot_name = $1 AND slot_type = 'physical'`,
     [name],
   );
   const [row] = rows;
@@ -61,6 +66,7 @@ export async function readSlot(client: Pick<pg.Client, 'query'>, name: string): 
     active: row.active,
     ...(row.restart !== null && { restartLsn: row.restart }),
     ...(row.status !== null && { walStatus: row.status }),
+    ...(row.user !== null && { user: row.user }),
   };
 }
 

@@ -1,10 +1,12 @@
-import { appendFile, readdir, rm, statfs } from 'node:fs/promises';
+import { appendFile, mkdir, readdir, readFile, rm, statfs, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { Client } from 'pg';
 import { connect, withClient } from '../../src/postgres/connection.ts';
+import { readStreamState } from '../../src/wal/stream-state.ts';
 import { sourceSettings } from '../support/command.ts';
+import { startDaemon } from '../support/daemon.ts';
 import { startTestServer } from '../support/dump-to-file.ts';
 import { testWithMounts, withMount } from '../support/mounting.ts';
 import { PitrGround } from '../support/pitr-ground.ts';
@@ -14,9 +16,9 @@ import { startStandby, type Standby } from '../support/standby.ts';
 import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.ts';
 
 const s3 = await startS3Server();
-const MAJORS = [17].filter((major) => installedVersions().some((version) => version.major === major));
-/** What takes longer, by hand and where it is asked for: PITR_FAULTS=all. */
+/** What takes longer, and the other version, by hand and where it is asked for: PITR_FAULTS=all. */
 const ALL = process.env['PITR_FAULTS'] === 'all';
+const MAJORS = (ALL ? [15, 17] : [17]).filter((major) => installedVersions().some((version) => version.major === major));
 const testLong = (name: string, body: () => Promise<void>): void => {
   if (ALL) test(name, body);
 };
@@ -77,6 +79,34 @@ describe.each(MAJORS)('faults around point-in-time recovery of PostgreSQL %i', (
     const during = await ground.mark();
     toSource.thaw();
     await ground.recoverableTo(during);
+  });
+
+  test('a second daemon on the same slot says so, takes nothing away, and calls nothing received that the first has', async () => {
+    const user = async () => await ground.sql('SELECT active_pid AS pid FROM pg_replication_slots');
+    const before = await user();
+    const other = join(ground.folder, 'second');
+    await mkdir(other);
+    const second = startDaemon({ ...ground.env, BACKUP_DIR: other, BACKUP_S3_BUCKET: '' });
+    try {
+      expect(await second.logged('the stream of WAL broke off')).toMatchObject({
+        message: expect.stringContaining(`db_backup is in use already: process ${String(before[0]!['pid'])}`),
+        hint: expect.stringContaining('PITR_SLOT'),
+      });
+      const folder = join(other, 'wal/postgres/incoming');
+      const time = async () => (await readStreamState(folder))?.source?.time;
+      // Two looks at the source later.
+      for (let looks = 0; looks < 2; looks += 1) {
+        const last = await time();
+        while ((await time()) === last) await sleep(50);
+      }
+      const state = await readStreamState(folder);
+      expect(state).toMatchObject({ phase: 'failing', problem: { message: expect.stringContaining('is in use already') } });
+      expect(state).not.toHaveProperty('received');
+      expect(await user()).toEqual(before);
+    } finally {
+      second.process.kill('SIGTERM');
+      await second.ended;
+    }
   });
 
   if (s3)
@@ -192,6 +222,22 @@ describe.each(MAJORS)('faults around point-in-time recovery of PostgreSQL %i', (
     await refuses('no free walsender (max_wal_senders = 6', 'Raise max_wal_senders');
     await Promise.all(taken.map(async (client) => await client.end()));
 
+    const hba = join(ground.server.server.dataDirectory, 'pg_hba.conf');
+    const lines = await readFile(hba, 'utf8');
+    await writeFile(hba, lines.replaceAll(/^.*\breplication\b.*$/gm, ''));
+    const mayReplicate = async () =>
+      await connect(ground.server.connection, { replication: true }).then(
+        async (client) => await client.end().then(() => true),
+        () => false,
+      );
+    await ground.sql('SELECT pg_reload_conf()');
+    while (await mayReplicate()) await sleep(50);
+    await says('lets this machine in, but not for replication', 'pg_hba.conf');
+    await refuses('lets this machine in, but not for replication', 'pg_hba.conf');
+    await writeFile(hba, lines);
+    await ground.sql('SELECT pg_reload_conf()');
+    while (!(await mayReplicate())) await sleep(50);
+
     const minimal = await startTestServer(major, { settings: { wal_level: 'minimal', max_wal_senders: '0' } });
     try {
       Object.assign(ground.env, sourceSettings(minimal.connection));
@@ -242,6 +288,22 @@ describe.each(MAJORS)('faults around point-in-time recovery of PostgreSQL %i', (
       expect(await ground.json('recover', '--plan', '--to', instant, '--timeline', '1')).toMatchObject({ timeline: 1 });
     },
   );
+
+  if (testWithMounts !== test.skip)
+    testLong('a disk that fills up while a server replays: it is told, and nothing is left that would start', async () => {
+      await ground.recoverableTo(await ground.mark());
+      await ground.sql("DO $$ BEGIN FOR i IN 1..400 LOOP EXECUTE format('CREATE TABLE many_%s (n int)', i); END LOOP; END $$");
+      await ground.recoverableTo(await ground.mark());
+      // Enough for what the backup has, and not for the tables that came since.
+      const files = (await readdir(ground.server.server.dataDirectory, { recursive: true })).length - 200;
+      const small = join(ground.folder, 'small');
+      await withMount(small, `size=2g,nr_inodes=${files}`, async () => {
+        const full = await ground.run('recover', '--start', '--into', join(small, 'data'), '--target', 'local');
+        expect(full).toMatchObject({ status: 20, stderr: expect.stringMatching(/ended before it was recovered.*No space left/) });
+        expect(await readdir(small)).toEqual([]);
+      });
+      await rm(small, { recursive: true });
+    });
 
   if (testWithMounts !== test.skip)
     testLong('a disk of the archive that is full: the source keeps its WAL, and as a last resort is freed of it', async () => {
