@@ -132,6 +132,7 @@ export function createProgram(line: CommandLine, version: string, setStatus: (st
     .option('--name <name>', 'to this restore point (pg_create_restore_point)')
     .option('--into <folder>', 'the new data directory: empty, or not there yet')
     .option('--timeline <number>', 'along this timeline; the newest by default', positiveNumber)
+    .option('--base <label>', 'from this physical backup; by default the newest from which the target can be reached')
     .option('--start', 'start a server on it, wait until it has come to the target, and say how far that is')
     .option('--pause', 'let the server wait at the target, instead of opening it for writing')
     .option('--plan', 'only show what it would use')

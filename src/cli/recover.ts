@@ -20,6 +20,7 @@ export interface RecoverFlags {
   readonly name?: string;
   readonly into?: string;
   readonly timeline?: number;
+  readonly base?: string;
   readonly delta?: boolean;
   readonly plan?: boolean;
   readonly start?: boolean;
@@ -42,6 +43,7 @@ export async function recoverTo({ parts, signal, log, print }: CommandContext, f
   const request: RecoverRequest = {
     ...{ target, into: resolve(flags.into ?? '.') },
     ...(flags.timeline !== undefined && { timeline: flags.timeline }),
+    ...(flags.base !== undefined && { base: flags.base }),
     ...(flags.delta === true && { delta: true }),
     ...(flags.pause === true && { action: 'pause' as const }),
   };

@@ -1,4 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
+import { join } from 'node:path';
 import { runAssertions, type AssertionResult } from '../drill/assertions.ts';
 import { noFindings, resultOf, type CheckResult } from '../drill/check.ts';
 import { proveCommits, type CommitProof } from '../drill/commit-proof.ts';
@@ -143,8 +144,10 @@ async function drill(
 ): Promise<void> {
   const { clock } = context;
   const recovery: RecoverParts = { ...parts.recovery, log: context.log };
-  const to = (target: RecoveryTarget, signal: AbortSignal) =>
-    recoverApart(recovery, { target, folder: folder.path, clock, signal });
+  // The proof reads the WAL once more.
+  const walFolder = (target: 'time' | 'latest') => join(folder.path, `wal-${target}`);
+  const to = (target: RecoveryTarget & { readonly kind: 'time' | 'latest' }, signal: AbortSignal) =>
+    recoverApart(recovery, { target, folder: folder.path, keepWalIn: walFolder(target.kind), clock, signal });
   const chosen = await record.phase('choose', async (signal) => {
     const found = await recoverableWindows(recovery, {}, signal);
     const { at } = request;
@@ -166,7 +169,9 @@ async function drill(
     try {
       known.serverVersion = first.at.programs.version;
       known.instant = proofOf(instant, first.at);
-      const proof = await record.phase('commits', (signal) => checkCommits(first.at, folder, instant, signal));
+      const proof = await record.phase('commits', (signal) =>
+        checkCommits(first.at, { folder, walFolder: walFolder('time') }, instant, signal),
+      );
       if (proof) known.instant = { ...known.instant, commits: commitsReport(proof.proof) };
       await record.phase('health', (signal) => checkDatabases(first.at.connection, parts, signal));
       const { assertions: files, timeouts } = parts;
@@ -184,7 +189,7 @@ async function drill(
     const at = await to({ kind: 'latest' }, signal);
     try {
       known.newest = proofOf('latest', at);
-      const { proof, ...check } = await checkCommits(at, folder, undefined, signal);
+      const { proof, ...check } = await checkCommits(at, { folder, walFolder: walFolder('latest') }, undefined, signal);
       known.newest = { ...known.newest, commits: commitsReport(proof) };
       return check;
     } finally {
@@ -217,8 +222,8 @@ export function chooseInstant(
 
 /** `instant`: absent for the newest. Nothing may have been written to the server yet: numbers of transactions would be given out again. */
 async function checkCommits(
-  { connection, recovered, reached, walFolder, programs }: RecoveredApart,
-  folder: DrillFolder,
+  { connection, recovered, reached, programs }: RecoveredApart,
+  { folder, walFolder }: { readonly folder: DrillFolder; readonly walFolder: string },
   instant: string | undefined,
   signal: AbortSignal,
 ): Promise<CheckResult & { readonly proof: CommitProof }> {

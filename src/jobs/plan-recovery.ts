@@ -2,6 +2,7 @@ import { usableBases, type UsableBase } from '../base/chains.ts';
 import { listBases } from '../base/list-bases.ts';
 import type { BaseArchive } from '../catalog/base-manifest.ts';
 import { partialName } from '../catalog/wal-names.ts';
+import { BackupError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { ConnectionOptions } from '../postgres/connection.ts';
 import type { ClientPrograms } from '../postgres/programs.ts';
@@ -33,14 +34,16 @@ export interface RecoverRequest {
   readonly into: string;
   /** Of what is in the folder already what is as in the backup stays. */
   readonly delta?: boolean;
-  /** The caller starts a server at once: WAL is fetched while it replays, and not before. */
-  readonly ahead?: boolean;
-  /** `latest` by default. */
+  /** The caller starts a server at once: WAL is fetched while it replays, and not before. With `keepIn` all of it stays in that folder. */
+  readonly ahead?: { readonly keepIn?: string };
+  /** The newest by default. */
   readonly timeline?: number;
+  /** From this physical backup; by default the newest from which the target can be reached. */
+  readonly base?: string;
   /** What the server does at the target; it promotes itself by default. */
   readonly action?: 'promote' | 'pause';
-  /** The directory is for a server that only we start: it takes no settings of the source, and reads its WAL from this folder. */
-  readonly apart?: { readonly walFolder: string };
+  /** The directory is for a server that only we start: it takes no settings of the source. */
+  readonly apart?: boolean;
 }
 
 /** What a recovery would fetch, or has fetched. */
@@ -83,7 +86,7 @@ export async function recoverableWindows(
 /** What to recover from, and where all of it is. */
 export async function chooseRecovery(
   parts: RecoverParts,
-  { target, timeline, delta }: RecoverRequest,
+  { target, timeline, base: named, delta }: RecoverRequest,
   signal: AbortSignal,
 ): Promise<{ plan: RecoveryPlan; inventory: WalInventory }> {
   const found = await recoverableWindows(parts, { ...(timeline !== undefined && { timeline }) }, signal);
@@ -91,7 +94,8 @@ export async function chooseRecovery(
   const { segmentBytes } = inventory;
   // There is nothing to compare with in an incremental one.
   const fitting = delta === true ? new Set(usable.filter(({ chain }) => chain.length === 1).map(labelOf)) : undefined;
-  const windows = found.windows.filter(({ base }) => fitting?.has(base) !== false);
+  if (named !== undefined && !found.windows.some(({ base }) => base === named)) throw notABase(named, found);
+  const windows = found.windows.filter(({ base }) => fitting?.has(base) !== false && (named ?? base) === base);
   const window = chooseWindow({ ...found, windows }, target);
   const fileOf = (name: string) => (inventory.copies.has(name) ? name : partialName(name));
   const needed = await neededSegments(window, target, segmentBytes, (name) => momentsOf(inventory, fileOf(name), signal));
@@ -110,6 +114,14 @@ export async function chooseRecovery(
       walBytes: wal.reduce((sum, name) => sum + (inventory.copies.get(name)?.[0]?.bytes ?? 0), 0),
     },
   };
+}
+
+function notABase(label: string, { unusable }: Recoverable): BackupError {
+  const why = unusable.find(({ base }) => base === label)?.why;
+  const says = why === undefined ? `there is no physical backup ${label}` : `${label} cannot be recovered from: ${why}`;
+  return new BackupError('RESTORE_REFUSED', says, {
+    hint: 'Nothing was written. `backup-manager list-backups --recoverable` names those that can be recovered from.',
+  });
 }
 
 function labelOf({ manifest }: UsableBase): string {

@@ -1,5 +1,3 @@
-import { mkdtemp } from 'node:fs/promises';
-import { join } from 'node:path';
 import type { Clock } from '../clock.ts';
 import { preloadAgain } from '../drill/extensions.ts';
 import { withClient, type ConnectionOptions } from '../postgres/connection.ts';
@@ -18,10 +16,8 @@ export interface RecoveredApart {
   readonly connection: ConnectionOptions;
   readonly recovered: Recovered;
   readonly reached: Reached;
-  /** With all files of WAL of the recovery, as PostgreSQL names them. */
-  readonly walFolder: string;
   readonly programs: ClientPrograms;
-  /** Of fetching and checking; of everything after that until the server was open. */
+  /** Of fetching and checking the base; of everything after that until the server was open. */
   readonly seconds: { readonly fetch: number; readonly replay: number };
 }
 
@@ -29,6 +25,8 @@ export interface ApartOptions {
   readonly target: RecoveryTarget;
   /** A folder that goes with everything in it; the server is made in it. */
   readonly folder: string;
+  /** Where all files of WAL of the recovery stay, as PostgreSQL names them; by default they go once they are replayed. */
+  readonly keepWalIn?: string;
   readonly clock: Clock;
   readonly signal: AbortSignal;
 }
@@ -36,12 +34,11 @@ export interface ApartOptions {
 /** Of the settings for loading a dump those that help a replay. */
 const TUNED = ['shared_buffers', 'maintenance_work_mem', 'dynamic_shared_memory_type'];
 
-/** Recovers to the target in a throw-away server, open for writing. The caller stops it. */
+/** Recovers to the target in a throw-away server, open for writing, while its WAL is fetched ahead of it. The caller stops it. */
 export async function recoverApart(parts: RecoverParts, options: ApartOptions): Promise<RecoveredApart> {
-  const { target, folder, clock, signal } = options;
+  const { target, folder, keepWalIn, clock, signal } = options;
   const began = clock.monotonic();
-  const walFolder = await mkdtemp(join(folder, 'wal-'));
-  let recovered: Recovered | undefined;
+  const made: { recovered?: Recovered } = {};
   let fetched = began;
   // Which version it has to be is in the backup.
   const { base } = await planRecovery(parts, { target, into: folder }, signal);
@@ -49,18 +46,23 @@ export async function recoverApart(parts: RecoverParts, options: ApartOptions): 
   const programs = await parts.findServer(major);
   const { settings: tuned } = tuneForLoading(await readMachine());
   const settings = Object.fromEntries(Object.entries(tuned).filter(([name]) => TUNED.includes(name)));
-  const server = await startThrowAwayServer({
-    ...{ binDirectory: programs.directory, parentFolder: folder, user: parts.connection.user, settings, signal },
-    fill: async (into) => {
-      recovered = await recover(parts, { target, into, apart: { walFolder } }, signal);
-      fetched = clock.monotonic();
-      const { settings: preload, left } = await preloadAgain(recovered.preloaded, programs.directory, major);
-      if (left.length > 0) parts.log.info({ libraries: left }, 'the source loads these at its start, and its copy does not');
-      return preload;
-    },
-  });
-  const seconds = { fetch: (fetched - began) / 1000, replay: (clock.monotonic() - fetched) / 1000 };
+  let server: ThrowAwayServer | undefined;
   try {
+    server = await startThrowAwayServer({
+      ...{ binDirectory: programs.directory, parentFolder: folder, user: parts.connection.user, settings, signal },
+      fill: async (into) => {
+        const ahead = keepWalIn === undefined ? {} : { keepIn: keepWalIn };
+        const recovered = (made.recovered = await recover(parts, { target, into, apart: true, ahead }, signal));
+        fetched = clock.monotonic();
+        const { settings: preload, left } = await preloadAgain(recovered.preloaded, programs.directory, major);
+        if (left.length > 0) parts.log.info({ libraries: left }, 'the source loads these at its start, and its copy does not');
+        return preload;
+      },
+    });
+    const seconds = { fetch: (fetched - began) / 1000, replay: (clock.monotonic() - fetched) / 1000 };
+    const recovered = made.recovered!;
+    // What the server did not ask for may be damaged all the same.
+    if (keepWalIn !== undefined) await recovered.ahead!.whole();
     const known = { ...server.connection, database: parts.connection.database };
     const user = await withClient(known, async (client) => {
       // The role that initdb made: it may do anything.
@@ -68,9 +70,11 @@ export async function recoverApart(parts: RecoverParts, options: ApartOptions): 
       return rows[0]!.name;
     });
     const reached = await readReached(known);
-    return { server, connection: { ...known, user }, recovered: recovered!, reached, walFolder, programs, seconds };
+    return { server, connection: { ...known, user }, recovered, reached, programs, seconds };
   } catch (error) {
-    await server.stop();
-    throw error;
+    await server?.stop();
+    throw made.recovered?.ahead?.failure() ?? error;
+  } finally {
+    await made.recovered?.ahead?.end();
   }
 }

@@ -8,14 +8,15 @@ export interface RecoveredAndStarted extends Recovered {
 
 /**
  * Makes the data directory, starts a server on it and waits until that has come to the target, while its WAL is fetched ahead of it. The
- * programs are found before anything. When the WAL turns out not to be what was stored, the directory is of no use, and goes.
+ * programs are found before anything. When it does not get there the directory goes: started once more, a server would take the end of
+ * what it has for the end of the WAL.
  */
 export async function recoverAndStart(
   parts: RecoverParts,
   request: RecoverRequest,
   signal: AbortSignal,
 ): Promise<RecoveredAndStarted> {
-  const done = await recover(parts, { ...request, ahead: true }, signal, parts.findServer);
+  const done = await recover(parts, { ...request, ahead: {} }, signal, parts.findServer);
   try {
     const { directory: binDirectory } = await parts.findServer(majorOf(done));
     const pause = request.action === 'pause';
@@ -25,10 +26,8 @@ export async function recoverAndStart(
       server: await startRecovered({ dataDirectory, binDirectory, connection: parts.connection, pause, signal }),
     };
   } catch (error) {
-    const failure = done.ahead?.failure();
-    if (!failure) throw error;
     await done.discard();
-    throw failure;
+    throw done.ahead?.failure() ?? error;
   } finally {
     await done.ahead?.end();
   }

@@ -56,22 +56,20 @@ export async function recover(
   let ahead: WalAhead | undefined;
   try {
     if (!begun) await checkSpace(into, plan.diskBytes);
-    if (request.ahead === true) ahead = await fetchAhead(plan, inventory, into, workers, signal);
+    if (request.ahead) ahead = await fetchAhead(plan, inventory, request, workers, signal);
     const { spaces, ...laidOut } = begun
       ? await layOutDelta(plan, begun, { into, workers, onBadCopy, signal })
       : { spaces: await layOutBase(plan.base, { into, workers, findServer, onBadCopy, signal }) };
     await verifyFiles(manifest.label, into, programs, signal);
     if (manifest.tablespaces.length > 0) await mapTablespaces(into, spaces);
-    const walFolder = request.apart?.walFolder ?? join(into, 'pg_wal');
     const files = ahead ? plan.wal.filter((name) => name.endsWith('.history')) : plan.wal;
-    await fetchAll(files, inventory, walFolder, workers, signal);
+    await fetchAll(files, inventory, join(into, 'pg_wal'), workers, signal);
     const preloaded = await preloadedOnSource(into);
     // Where all WAL is in place, the server insists on having a command all the same.
-    const command = request.apart ? `cp '${walFolder.replaceAll('%', '%%')}/%f' '%p'` : (ahead?.command ?? 'false');
-    await writeSettings(request, plan.window, into, command);
+    await writeSettings(request, plan.window, into, ahead?.command ?? 'false');
     const own = spacesFolder(into);
     const elsewhere = Object.values(spaces).map((path) => (path.startsWith(`${own}/`) ? own : path));
-    await giveToServerAccount([...new Set([into, walFolder, ...elsewhere])], signal);
+    await giveToServerAccount([...new Set([into, ...elsewhere])], signal);
     const failure = ahead?.failure();
     if (failure) throw failure;
     return { ...plan, dataDirectory: into, tablespaces: spaces, preloaded, discard, ...laidOut, ...(ahead && { ahead }) };
@@ -104,9 +102,16 @@ async function ownFolder({ into, delta }: RecoverRequest, manifest: BaseManifest
   return { delta: false, discard };
 }
 
-async function fetchAhead(plan: RecoveryPlan, inventory: WalInventory, into: string, workers: number, signal: AbortSignal) {
+async function fetchAhead(
+  plan: RecoveryPlan,
+  inventory: WalInventory,
+  { into, ahead }: RecoverRequest,
+  workers: number,
+  signal: AbortSignal,
+): Promise<WalAhead> {
   const files = plan.wal.filter((name) => !name.endsWith('.history'));
-  return await startWalAhead({ inventory, files, folder: `${into}.wal`, workers, signal });
+  const keeps = ahead?.keepIn !== undefined;
+  return await startWalAhead({ inventory, files, folder: ahead?.keepIn ?? `${into}.wal`, keeps, workers, signal });
 }
 
 /** Before a byte is fetched: what would not fit would fail hours later. */
@@ -120,7 +125,11 @@ async function failureOf(error: unknown, into: string, { diskBytes }: RecoveryPl
   const failure = toBackupError(error);
   if (failure.code === 'STORAGE_FULL' || !/No space left on device|ENOSPC/.test(failure.message)) return failure;
   const { bavail, bsize } = await statfs(into);
-  return diskFull(into, diskBytes, bavail * bsize, failure);
+  if (bavail * bsize < diskBytes) return diskFull(into, diskBytes, bavail * bsize, failure);
+  return new BackupError('STORAGE_FULL', `${into} takes no more files, or no more from this account: ${failure.message}`, {
+    cause: failure,
+    hint: 'Look at its inodes (df -i) and quotas, or name a folder on another volume with --into. Nothing is left of this attempt.',
+  });
 }
 
 function diskFull(into: string, needed: number, free: number, cause?: BackupError): BackupError {

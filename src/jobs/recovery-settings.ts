@@ -23,7 +23,7 @@ export async function writeSettings(
     ([name, value]) => `${name} = '${value.replaceAll('\\', '\\\\').replaceAll("'", "''")}'\n`,
   );
   // What ALTER SYSTEM has set on the source is not for a copy that only we start.
-  const write = apart ? writeFile : appendFile;
+  const write = apart === true ? writeFile : appendFile;
   await write(join(into, 'postgresql.auto.conf'), MARK + lines.join(''), { mode: 0o600 });
   // Some packages keep these elsewhere: a server does not start without them.
   for (const [name, text] of [

@@ -11,6 +11,8 @@ export interface WalAheadOptions {
   readonly files: readonly string[];
   /** On the volume of the data directory: files are renamed from it. */
   readonly folder: string;
+  /** The server gets copies, and all files stay in the folder. By default it gets the files, and no more are there than it soon takes. */
+  readonly keeps?: boolean;
   /** Files that are fetched at the same time. */
   readonly workers: number;
   readonly signal: AbortSignal;
@@ -22,7 +24,9 @@ export interface WalAhead {
   readonly command: string;
   /** Why no more comes. The server ends then, instead of opening too early. */
   failure(): BackupError | undefined;
-  /** Ends the fetching and removes the folder: what the server asks for from then on is not there. */
+  /** Waits until every file has been fetched, or throws why not. */
+  whole(): Promise<void>;
+  /** Ends the fetching and removes the folder, if it is not kept: what the server asks for from then on is not there. */
   end(): Promise<void>;
 }
 
@@ -38,7 +42,7 @@ const WANTED = '.wanted';
 
 /** Begins to fetch, several files at a time and no more ahead than the folder may hold, each whole and checked. */
 export async function startWalAhead(options: WalAheadOptions): Promise<WalAhead> {
-  const { inventory, folder, workers, signal } = options;
+  const { inventory, folder, keeps = false, workers, signal } = options;
   const files = options.files.map((name) => ({ name, path: join(folder, name.replace(/\.partial$/, '')) }));
   const account = await serverAccount();
   // What a killed run left.
@@ -59,7 +63,7 @@ export async function startWalAhead(options: WalAheadOptions): Promise<WalAhead>
   let taken = 0;
   let failure: BackupError | undefined;
   const room = async (at: number): Promise<void> => {
-    while (at - taken >= limit) {
+    while (!keeps && at - taken >= limit) {
       for (let next = Math.min(at, files.length) - 1; next >= taken; next -= 1) {
         const { path } = files[next]!;
         if ((await exists(path)) || (await exists(path + WANTED))) continue;
@@ -81,7 +85,7 @@ export async function startWalAhead(options: WalAheadOptions): Promise<WalAhead>
   const fetching = Promise.all(
     Array.from({ length: Math.max(workers, 2) }, async () =>
       fetchSome().catch(async (error: unknown) => {
-        if (ending.signal.aborted) return;
+        if (both.aborted) return;
         failure ??= toBackupError(error);
         ending.abort(error);
         await writeFile(failed, '').catch(() => undefined);
@@ -89,13 +93,18 @@ export async function startWalAhead(options: WalAheadOptions): Promise<WalAhead>
     ),
   );
   return {
-    command: commandText(folder, alive, failed),
+    command: commandText(folder, keeps, alive, failed),
     failure: () => failure,
+    async whole() {
+      await fetching;
+      if (failure) throw failure;
+      signal.throwIfAborted();
+    },
     async end() {
       ending.abort();
       await fetching;
       clearInterval(beat);
-      await rm(folder, { recursive: true, force: true });
+      if (!keeps) await rm(folder, { recursive: true, force: true });
     },
   };
 }
@@ -104,7 +113,7 @@ export async function startWalAhead(options: WalAheadOptions): Promise<WalAhead>
  * Waits for a file that is to come and hands it over. 1 means that there is none: then the server takes the one that it has, if it has one
  * already. 255 makes it end.
  */
-function commandText(folder: string, alive: string, failed: string): string {
+function commandText(folder: string, keeps: boolean, alive: string, failed: string): string {
   const file = shell(folder, '/%f');
   const wanted = shell(folder, `/%f${WANTED}`);
   return [
@@ -113,7 +122,7 @@ function commandText(folder: string, alive: string, failed: string): string {
     `[ -e ${wanted} ] || [ -e ${file} ] || exit 1;`,
     `if [ -e ${shell(failed)} ] || [ -z "$(find ${shell(alive)} -mmin -${SILENCE_MINUTES})" ];`,
     `then echo 'db-backup fetches no more WAL: recover anew' >&2; exit 255; fi;`,
-    `sleep 0.05; done; mv ${file} '%p'`,
+    `sleep 0.05; done; ${keeps ? 'cp' : 'mv'} ${file} '%p'`,
   ].join(' ');
 }
 

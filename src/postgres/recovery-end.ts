@@ -32,7 +32,7 @@ const FAILURES: readonly { readonly says: RegExp; readonly code: ErrorCode; read
   {
     says: /No space left on device/,
     code: 'STORAGE_FULL',
-    hint: 'Free space there and start the server again: it goes on with the recovery where it was.',
+    hint: 'Free space there, or take a folder on a larger volume (--into, BACKUP_WORK_DIR), and recover anew.',
   },
   {
     says: /recovery ended before configured recovery target was reached/,

@@ -4,10 +4,17 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { blocksOf } from '../support/documents.ts';
 import { PitrGround, type Answer } from '../support/pitr-ground.ts';
 import { installedVersions } from '../support/postgres-versions.ts';
+import { startS3Server } from '../support/s3-server.ts';
 import { startServerOn } from '../support/server-on.ts';
 
+/** Later ones, and from a bucket, by hand and where it is asked for: PITR_FAULTS=all. */
+const ALL = process.env['PITR_FAULTS'] === 'all';
+const s3 = ALL ? await startS3Server() : undefined;
+
+afterAll(async () => await s3?.stop());
+
 /** The first version that makes incremental backups. */
-const MAJORS = installedVersions().flatMap(({ major }) => (major === 17 ? [major] : []));
+const MAJORS = installedVersions().flatMap(({ major }) => (major === 17 || (ALL && major > 17) ? [major] : []));
 
 describe.each(MAJORS)('physical backups of PostgreSQL %i', (major) => {
   let ground: PitrGround;
@@ -15,7 +22,7 @@ describe.each(MAJORS)('physical backups of PostgreSQL %i', (major) => {
   let second: Answer;
 
   beforeAll(async () => {
-    ground = await PitrGround.open(major, undefined, { summarize_wal: 'on' });
+    ground = await PitrGround.open(major, s3, { summarize_wal: 'on' });
     const space = await ground.server.server.makeFolder('space');
     await ground.sql(`CREATE TABLESPACE elsewhere LOCATION '${space}'`);
     await ground.sql('CREATE TABLE marks (n int PRIMARY KEY) TABLESPACE elsewhere');
@@ -44,12 +51,16 @@ describe.each(MAJORS)('physical backups of PostgreSQL %i', (major) => {
     ]);
     const { chain } = await ground.json('recover', '--plan');
     expect(chain).toEqual([full.label, first.label, second.label]);
+    expect(await ground.json('recover', '--plan', '--base', full.label!)).toMatchObject({ chain: [full.label] });
+    const unknown = await ground.run('recover', '--plan', '--base', 'base_other');
+    expect(unknown).toMatchObject({ status: 40, stderr: expect.stringContaining('there is no physical backup base_other') });
   });
 
   test('incremental backups are recovered with all that they build on, tablespaces too', async () => {
     const [{ n: marks }] = (await ground.sql('SELECT count(*)::int AS n FROM marks')) as [{ n: number }];
-    await ground.recoverableTo(await ground.now());
-    expect(await ground.recovered('chain')).toMatchObject({ marks, says: { chain: { length: 3 } } });
+    const from = s3 ? ['--target', 's3'] : [];
+    await ground.recoverableTo(await ground.now(), ...from);
+    expect(await ground.recovered('chain', ...from)).toMatchObject({ marks, says: { chain: { length: 3 } } });
     expect((await readdir(ground.folder)).filter((name) => name.startsWith('chain'))).toEqual([]);
   });
 
@@ -57,10 +68,10 @@ describe.each(MAJORS)('physical backups of PostgreSQL %i', (major) => {
     const folder = join(ground.folder, 'backups/base');
     for (const file of [`${full.label}/base.tar.zst`, `${full.label}.meta`]) {
       await rename(join(folder, file), join(folder, 'away'));
-      const { windows, unusable } = await ground.json('list-backups', '--recoverable');
+      const { windows, unusable } = await ground.json('list-backups', '--recoverable', '--target', 'local');
       expect(windows).toEqual([]);
       expect(unusable).toContainEqual({ base: second.label, why: expect.stringContaining(`builds on ${full.label}`) });
-      const refused = await ground.run('recover', '--plan');
+      const refused = await ground.run('recover', '--plan', '--target', 'local');
       expect(refused).toMatchObject({ status: 40, stderr: expect.stringContaining(`builds on ${full.label}`) });
       await rename(join(folder, 'away'), join(folder, file));
     }

@@ -101,6 +101,7 @@ describe.each(MAJORS)('point-in-time recovery of PostgreSQL %i', (major) => {
     expect(health['wal at source']).toMatchObject({ verdict: 'ok', says: expect.stringContaining('its pg_wal has') });
     expect(health['wal copies local']).toMatchObject({ verdict: 'ok' });
     if (s3) expect(health['wal copies s3']).toMatchObject({ verdict: 'ok' });
+    expect(health['recovery proof']).toMatchObject({ verdict: 'warn', says: expect.stringContaining('yet') });
     expect(health['base backup']).toMatchObject({ verdict: 'ok', says: expect.stringContaining('any instant from') });
   });
 
@@ -160,6 +161,10 @@ describe.each(MAJORS)('point-in-time recovery of PostgreSQL %i', (major) => {
     const ajv = new Ajv({ formats: { 'date-time': true } });
     expect(ajv.validate(pitrDrillReportSchema, said) ? [] : ajv.errors).toEqual([]);
     expect(await readFile(join(folder, report.replace('.json', '.html')), 'utf8')).toContain('exactly what was committed');
+    expect((await ground.health())['recovery proof']).toMatchObject({
+      verdict: 'ok',
+      says: expect.stringContaining(`${said.window!.base} was proven`),
+    });
     const ledger = await readFile(join(ground.folder, 'backups/logs/ledger.jsonl'), 'utf8');
     expect(ledger).toContain('"job":"pitr-drill"');
     expect((await readdir(ground.folder)).filter((name) => name.startsWith('db-backup-drill-'))).toEqual([]);
@@ -307,15 +312,24 @@ describe.each(MAJORS)('point-in-time recovery of PostgreSQL %i', (major) => {
       expect(await readdir(ground.folder)).not.toContain('refused');
     });
 
-  testWithMounts('a disk that is too small is told before anything is fetched', async () => {
-    const small = join(ground.folder, 'small');
-    await withMount(small, 'size=8m', async () => {
-      const full = await ground.run('recover', '--into', join(small, 'data'));
-      expect(full).toMatchObject({ status: 20, stderr: expect.stringMatching(/there is no room in .*: it needs .* are free/) });
-      expect(await readdir(small)).toEqual([]);
-    });
-    await rm(small, { recursive: true });
-  });
+  testWithMounts(
+    'a disk that is too small is told before anything is fetched, and one that fills up leaves nothing behind',
+    async () => {
+      const small = join(ground.folder, 'small');
+      await withMount(small, 'size=8m', async () => {
+        const full = await ground.run('recover', '--into', join(small, 'data'));
+        expect(full).toMatchObject({ status: 20, stderr: expect.stringMatching(/there is no room in .*: it needs .* are free/) });
+        expect(await readdir(small)).toEqual([]);
+      });
+      // It has the room, and then takes no more files.
+      await withMount(small, 'size=1g,nr_inodes=300', async () => {
+        const full = await ground.run('recover', '--into', join(small, 'data'));
+        expect(full).toMatchObject({ status: 20, stderr: expect.stringMatching(/takes no more files[^]*No space left/) });
+        expect(await readdir(small)).toEqual([]);
+      });
+      await rm(small, { recursive: true });
+    },
+  );
 
   test('a folder that holds something is refused', async () => {
     const into = join(ground.folder, 'full');
@@ -382,6 +396,15 @@ describe.each(MAJORS)('point-in-time recovery of PostgreSQL %i', (major) => {
       turned[turned.length >> 1]! ^= 0x10;
       await writeFile(archive, turned);
       try {
+        if (process.env['PITR_FAULTS'] === 'all') {
+          await writeFile(archive, bytes);
+          const { status, phases } = JSON.parse(
+            (await backupManager(['monthly-drill', '--pitr', '--json'], { ...ground.env, DRILL_FROM: 'local' })).stdout,
+          ) as PitrDrillReport;
+          expect([status, phases.find(({ name }) => name === 'newest')!.verdict]).toEqual(['failure', 'failed']);
+          expect(JSON.stringify(phases)).toContain(`${file} is damaged`);
+          await writeFile(archive, turned);
+        }
         const without = await ground.run('recover', '--into', into, '--to', 'immediate', '--target', 'local');
         expect(without).toMatchObject({ status: 30, stderr: expect.stringContaining(archive) });
         expect(await readdir(ground.folder)).not.toContain('damaged');

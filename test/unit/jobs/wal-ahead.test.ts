@@ -35,7 +35,7 @@ async function ask(name: string): Promise<number> {
   });
 }
 
-async function start(damaged?: string): Promise<void> {
+async function start({ damaged, keeps = false }: { damaged?: string; keeps?: boolean } = {}): Promise<void> {
   const storage = createMemoryStorage({ name: 'memory' });
   for (const name of files) {
     const packed = await packWal(parseWalFile(name, SEGMENT)!, Buffer.from(`content of ${name}`), {
@@ -45,7 +45,7 @@ async function start(damaged?: string): Promise<void> {
     await storeWal(storage, { ...packed, bytes }, signal);
   }
   const inventory = await readWal({ targets: [storage] }, 'shop', SEGMENT, signal);
-  ahead = await startWalAhead({ inventory, files, folder: join(folder, 'spool'), workers: 2, signal });
+  ahead = await startWalAhead({ inventory, files, folder: join(folder, 'spool'), keeps, workers: 2, signal });
 }
 
 async function spooled(): Promise<string[]> {
@@ -71,6 +71,16 @@ test('files that the server leaves out do not hold up those behind them', async 
   for (const name of files.slice(3)) expect(await ask(name)).toBe(0);
 });
 
+test('files that are kept are there in the end, whatever the server asked for, and one that is damaged is told', async () => {
+  await start({ keeps: true });
+  expect([await ask(files[1]!), await ask(files[1]!)]).toEqual([0, 0]);
+  await ahead.whole();
+  await ahead.end();
+  expect(await spooled()).toEqual(files);
+  await start({ keeps: true, damaged: files[11]! });
+  await expect(ahead.whole()).rejects.toThrow('damaged');
+});
+
 test('what is not among the files is not there, and after the end nothing is', async () => {
   await start();
   expect(await ask('00000002.history')).toBe(1);
@@ -81,7 +91,7 @@ test('what is not among the files is not there, and after the end nothing is', a
 });
 
 test('a damaged file makes the server end, and never open without it', async () => {
-  await start(files[6]);
+  await start({ damaged: files[6]! });
   for (const name of files.slice(0, 6)) await ask(name);
   expect(await ask(files[6]!)).toBe(255);
   expect(ahead.failure()).toMatchObject({ code: 'BACKUP_DAMAGED' });
