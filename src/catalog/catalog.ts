@@ -53,8 +53,7 @@ export async function listBackups(targets: readonly Storage[], options: ListOpti
         sizes: dumps && (dumps.get(key) ?? new Map<string, number>()),
       };
     });
-    // Side files alone are no backup; see leftovers.ts. A manifest alone is one that was lost.
-    const known = sightings.some(({ sizes }) => sizes?.has('') === true || sizes?.has(SIDE.manifest) === true);
+    const known = sightings.some(({ sizes }) => sizes !== undefined && isListed(sizes));
     if (!name || !known) return undefined;
     const backup = judgeBackup(key, name, sightings, await findManifest(key, targets, sightings, options.signal));
     return isBeingWritten(backup, options.writingSince) ? beingWritten(backup) : backup;
@@ -70,6 +69,14 @@ function isBeingWritten({ state, started }: Backup, since: Date | undefined): bo
 
 function beingWritten({ problem: _, ...backup }: Backup): Backup {
   return { ...backup, state: 'being-written' };
+}
+
+/**
+ * Whether what a target has of a backup makes an entry of the listing: a dump; a manifest alone, whose dump was lost; a marker alone,
+ * whose removal is to be finished. Other side files alone do not; see leftovers.ts.
+ */
+export function isListed(sizes: ReadonlyMap<string, number>): boolean {
+  return sizes.has('') || sizes.has(SIDE.manifest) || sizes.has(SIDE.expired);
 }
 
 /** Sizes of the files of each dump on one target: dump key → suffix (`''` for the dump itself) → bytes. */

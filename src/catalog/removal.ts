@@ -17,7 +17,8 @@ function removalOrder(dump: string): readonly string[] {
 export interface RemovalOptions {
   /**
    * Asked once the marker stands, and before anything is gone: whether the backup is still to be removed. Who pins a backup looks for the
-   * marker after writing the pin, so one of the two always sees the other. If not, the marker is taken away again.
+   * marker after writing the pin, so one of the two always sees the other. If not, the marker is taken away again. What has no dump
+   * any more is past staying.
    */
   readonly confirm?: () => Promise<boolean>;
   readonly signal?: AbortSignal;
@@ -26,12 +27,15 @@ export interface RemovalOptions {
 /**
  * Removes a backup from one target; says whether it did. The marker comes first and goes last, the manifest goes before what it
  * describes: wherever it is interrupted, the rest is not listed as good, and calling it again finishes the work.
+ *
+ * The marker stands for as long as the removal is not finished, whatever else is left, and only this takes it away: so each copy counts as
+ * removed once, in the run that takes its marker.
  */
 export async function removeBackup(target: Storage, dump: string, options: RemovalOptions = {}): Promise<boolean> {
   const { confirm, signal } = options;
   const marker = dump + SIDE.expired;
   await target.put(marker, { open: async function* () {}, replayable: true, size: 0 }, signal);
-  if (confirm && !(await confirm())) {
+  if (confirm && !(await confirm()) && (await target.head(dump, signal)) !== undefined) {
     await target.remove(marker, signal);
     return false;
   }

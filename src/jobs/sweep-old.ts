@@ -1,5 +1,5 @@
 import { findSideFilesWithoutDump } from '../catalog/leftovers.ts';
-import { FULL, labelOf, SIDE } from '../catalog/names.ts';
+import { FULL, labelOf } from '../catalog/names.ts';
 import { toBackupError, type BackupError } from '../errors.ts';
 import type { ReportPlace } from '../report/report-file.ts';
 import type { Storage } from '../storage/storage.ts';
@@ -48,9 +48,7 @@ export async function sweepOld(options: SweepOldOptions, signal: AbortSignal): P
       const target = targets.find((each) => each.name === name)!;
       await attempt(name, async () => {
         const found = await target.head(key, signal);
-        // The last trace of a removal that was interrupted belongs to nobody.
-        const young = found !== undefined && found.modified >= before && !key.endsWith(SIDE.expired);
-        if (found === undefined || young) return;
+        if (found === undefined || found.modified >= before) return;
         await target.remove(key, signal);
         removed.push(target.location(key));
       });

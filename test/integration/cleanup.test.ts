@@ -30,6 +30,7 @@ import { cleanupReportSchema } from '../../src/report/cleanup-report-schema.ts';
 import type { CleanupReport } from '../../src/report/cleanup-report.ts';
 import type { RetentionRules } from '../../src/retention/stored-backup.ts';
 import { createDiskStorage, type DiskStorage } from '../../src/storage/disk.ts';
+import { createFaultyStorage } from '../../src/storage/faulty.ts';
 import { createS3Storage, type S3Storage } from '../../src/storage/s3.ts';
 import type { Storage } from '../../src/storage/storage.ts';
 import { BARE_ENVIRONMENT } from '../support/environment.ts';
@@ -330,6 +331,31 @@ suite('the clean-up', () => {
     expect(await good([local, s3])).toHaveLength(6);
   });
 
+  test('counts a copy as removed once: in the run that takes the marker of its removal', async () => {
+    const [, , , doomed] = await nights([local, s3], 0, 1, 2, 20);
+    const stuck = createFaultyStorage(local, [{ operation: 'remove', kind: 'fail', key: /\.expired$/ }]);
+    const mine = ({ backups }: CleanupReport) =>
+      backups.filter(({ label }) => label === doomed!.label).map(({ target, result }) => `${target} ${result}`);
+    // While the other target holds the dump, and when none does any more: it makes no difference.
+    for (const [rules, says] of [
+      [{ ...RULES, days: 30 }, ['local failed', 's3 undefined']],
+      [RULES, ['local failed', 's3 removed']],
+      [RULES, ['local failed']],
+    ] as const) {
+      const failed = await run(partsOf([stuck, s3], { rules: { s3: rules } }));
+      expect({ outcome: failed.outcome, mine: mine(failed), swept: failed.swept }).toEqual({
+        ...{ outcome: 'incomplete', mine: says, swept: [] },
+      });
+      expect(failed.removed.copies).toBe(says.filter((each) => each.endsWith('removed')).length);
+      expect(await keysOf(local, doomed!.key)).toEqual([doomed!.key + SIDE.expired]);
+      const { backups } = await listBackups([local]);
+      expect(backups.find(({ key }) => key === doomed!.key)?.state).toBe('expired');
+    }
+    expect(await run(partsOf([local, s3]))).toMatchObject({ outcome: 'success', removed: { copies: 1 }, swept: [] });
+    expect(await keysOf(local, doomed!.key)).toEqual([]);
+    expect(await run(partsOf([local, s3]))).toMatchObject({ outcome: 'success', removed: { copies: 0 } });
+  });
+
   test('thins out reports, each noted before it goes', async () => {
     await nights([local], 0, 1, 2);
     const put = async (name: string, says: object = {}) => putBytes(local, name, Buffer.from(JSON.stringify(says)));
@@ -404,7 +430,7 @@ suite('a clean-up that dies of SIGKILL', () => {
     let text = '';
     child.stdout.setEncoding('utf8').on('data', (part: string) => (text += part));
     expect(await once(child, 'close')).toEqual([0, null]);
-    expect(JSON.parse(text)).toMatchObject({ outcome: 'success', swept: [local.location(doomed.key + SIDE.expired)] });
+    expect(JSON.parse(text)).toMatchObject({ outcome: 'success', removed: { copies: 1 }, swept: [] });
     for (const target of [local, s3]) expect((await keysOf(target)).filter((key) => key.startsWith(doomed.key))).toEqual([]);
     expect(await good([local, s3])).toHaveLength(6);
   });

@@ -17,7 +17,8 @@ import { createWorld, type World } from '../support/year/world.ts';
 /** Nothing has to outlast a crash here, and a disk's own pace is no part of the test. */
 const MEMORY = '/dev/shm';
 /** A year each. */
-const SEEDS = Array.from({ length: Number(process.env['SIMULATED_YEARS'] ?? 1) }, (_, at) => at + 1);
+const FIRST = Number(process.env['SIMULATED_SEED'] ?? 1);
+const SEEDS = Array.from({ length: Number(process.env['SIMULATED_YEARS'] ?? 1) }, (_, at) => FIRST + at);
 const HOUR_MS = 3_600_000;
 const ON_TIME_MS = 60_000;
 const END = new Date('2027-01-01T00:00:00Z');

@@ -39,6 +39,8 @@ export class Account {
   /** Dumps whose run was killed before their manifest. */
   readonly bare = new Map<string, { readonly time: number; readonly targets: readonly string[] }>();
   readonly pinned = new Set<string>();
+  /** When backups began that took longer than a day. */
+  readonly long = new Set<number>();
   /** In the order of the proofs, with the targets that held the backup then. */
   readonly proofs: { readonly key: string; readonly time: number; readonly targets: readonly string[] }[] = [];
   /** Copies that reports of clean-ups call removed. */

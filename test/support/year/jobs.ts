@@ -17,6 +17,11 @@ const DUMP = /\.sql\.gz$/;
 /** Waits while time passes; throws the signal's reason. */
 export type Nap = (ms: number, signal: AbortSignal) => Promise<void>;
 
+interface Traces {
+  readonly dumps: ReadonlySet<string>;
+  readonly copies: readonly { readonly label: string; readonly key: string }[];
+}
+
 type Outcome = JobOutcome['outcome'];
 
 /** The jobs of a simulated daemon: the clean-up is the real one, the others are their outward acts. */
@@ -30,17 +35,20 @@ export function jobsOf(world: World, nap: Nap): Record<'nightlyBackup' | 'weekly
       async run(context) {
         const started = context.clock.now();
         // One in a hundred takes longer than a day.
-        const minutes = chance(0.01) ? 1500 : 3 + random() * 90;
+        const isLong = chance(0.01) || isOwed(account.long);
+        const minutes = isLong ? 1500 : 3 + random() * 90;
         const without = targetOutOfReach(started.getTime());
         const fate = chance(0.08) ? 'failure' : without !== undefined ? 'incomplete' : 'success';
         const to = targets.filter(({ name }) => name !== without);
         const own = { label: '', outcome: fate as Outcome };
         try {
           await nap(minutes * MINUTE_MS, context.signal);
+          if (isLong) account.long.add(started.getTime());
           if (fate !== 'failure') {
             const { key } = await storeSample(to, started, { manifest: false });
             account.bare.set(key, { time: started.getTime(), targets: to.map(({ name }) => name) });
             await nap(random() * 60 * MINUTE_MS, context.signal);
+            if (isOwed(account.bare)) throw new Error('a time limit ended it before its manifest');
             const { label } = await storeSample(to, started);
             account.bare.delete(key);
             const cut = chance(0.1) ? await cutOff(key, to) : undefined;
@@ -48,7 +56,7 @@ export function jobsOf(world: World, nap: Nap): Record<'nightlyBackup' | 'weekly
             account.good.push({ label, key, time: started.getTime(), targets: whole });
             if (cut !== undefined) account.cut.push({ label, key, time: started.getTime(), targets: [cut] });
             own.label = label;
-            if (chance(0.02)) {
+            if (chance(0.02) || isOwed(account.pinned)) {
               await pinBackup(targets, key, { pinnedAt: started.toISOString() });
               account.pinned.add(key);
             }
@@ -118,6 +126,11 @@ export function jobsOf(world: World, nap: Nap): Record<'nightlyBackup' | 'weekly
     },
   };
 
+  /** What chance alone could keep from every hundred good backups. */
+  function isOwed(seen: { readonly size: number }): boolean {
+    return seen.size < Math.floor(account.good.length / 100);
+  }
+
   /** Which target no backup gets to: for a night, or for several in a row, so that its newest one grows old. */
   function targetOutOfReach(now: number): string | undefined {
     const { trouble } = world;
@@ -134,33 +147,44 @@ export function jobsOf(world: World, nap: Nap): Record<'nightlyBackup' | 'weekly
     return target.name;
   }
 
-  /** Counts what a clean-up takes away, target by target, beside what its report says. */
+  /** Counts the copies of which a clean-up leaves nothing, target by target, beside what its report says. */
   async function audited(
     run: () => ReturnType<ReturnType<typeof createWeeklyCleanup>['run']>,
     tell: (target: string, gone: number) => void,
   ): Promise<JobOutcome> {
-    const { trouble, wrong } = world;
-    const before: Set<string>[] = [];
-    for (const target of targets) before.push(await dumpsOf(target, trouble));
+    const { wrong } = world;
+    const before: Traces[] = [];
+    for (const target of targets) before.push(await tracesOf(target));
     const outcome = await run();
     let all = 0;
     for (const [at, target] of targets.entries()) {
-      const left = await dumpsOf(target, trouble);
-      const gone = [...before[at]!].filter((key) => !left.has(key));
-      tell(target.name, gone.length);
+      const left = await tracesOf(target);
+      tell(target.name, [...before[at]!.dumps].filter((key) => !left.dumps.has(key)).length);
       const said = outcome.summary.backups.filter((backup) => backup.target === target.name && backup.result === 'removed');
-      const labels = gone.map((key) => key.slice('full/'.length, -'.sql.gz'.length));
-      // What had lost its dump in a removal that was interrupted before is said to be removed now.
-      for (const label of labels) {
-        const mentioned = outcome.summary.backups.some((backup) => backup.target === target.name && backup.label === label);
-        if (!mentioned) wrong.push(`${label} went from ${target.name} without a word in the report`);
-      }
+      const labels = (list: readonly { readonly label: string }[]) => list.map(({ label }) => label).sort();
+      const gone = before[at]!.copies.filter(({ key }) => left.copies.every((copy) => copy.key !== key));
+      const [counted, told] = [labels(gone).join(), labels(said).join()];
+      if (counted !== told) wrong.push(`nothing is left on ${target.name} of ${counted}; the report says so of ${told}`);
       all += said.length;
     }
     if (all !== outcome.summary.removed.copies)
       wrong.push(`the report says ${outcome.summary.removed.copies} in all, and names ${all}`);
     account.saidRemovals += all;
     return outcome;
+  }
+
+  /** What is there of dumps, and of which copies of backups there is anything. */
+  async function tracesOf(target: World['targets'][number]): Promise<Traces> {
+    const { trouble } = world;
+    const { list } = trouble;
+    trouble.list = false;
+    const keys = [...(await keysOf(target))];
+    trouble.list = list;
+    const stored = [...account.goodOn(target.name), ...account.cutOn(target.name)];
+    return {
+      dumps: new Set(keys.filter((key) => DUMP.test(key))),
+      copies: stored.filter(({ key }) => keys.some((each) => each.startsWith(key))),
+    };
   }
 
   async function reported(kind: string, context: JobContext, started: Date, outcome: Outcome, more: object): Promise<JobOutcome> {
@@ -173,12 +197,4 @@ export function jobsOf(world: World, nap: Nap): Record<'nightlyBackup' | 'weekly
 function facts(job: string, { clock, slot }: JobContext, started: Date, outcome: Outcome) {
   const times = { startedAt: started.toISOString(), finishedAt: clock.now().toISOString() };
   return { reportVersion: 1, job, outcome, source: 'shop', ...times, ...(slot && { slot: slot.toISOString() }) };
-}
-
-async function dumpsOf(target: World['targets'][number], trouble: World['trouble']): Promise<Set<string>> {
-  const { list } = trouble;
-  trouble.list = false;
-  const keys = [...(await keysOf(target))].filter((key) => DUMP.test(key));
-  trouble.list = list;
-  return new Set(keys);
 }

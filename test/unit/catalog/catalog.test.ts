@@ -130,6 +130,9 @@ describe('the listing', () => {
     expect(await only([local, s3])).toEqual({ state: 'complete', local: 'whole', s3: 'expired' });
     await removeBackup(local, key);
     expect(await only([local, s3])).toEqual({ state: 'expired', local: 'missing', s3: 'expired' });
+    // Until the removal is finished, which takes the marker.
+    await s3.remove(key);
+    expect(await only([local, s3])).toEqual({ state: 'expired', local: 'missing', s3: 'expired' });
     const { backups } = await listBackups([local, s3]);
     expect(backups.some(isGood)).toBe(false);
     await putBytes(local, key, Buffer.alloc(60));
@@ -210,6 +213,7 @@ describe('a backup', () => {
       },
     };
     await removeBackup(watched, key);
+    expect((await listBackups([local])).backups).not.toContainEqual(expect.objectContaining({ key }));
     expect(removed).toEqual(['.meta', '.toc', '.globals.gz', '.pin', '', '.expired']);
     expect(await keysOf(local, key)).toEqual([]);
     await removeBackup(local, key);
@@ -245,12 +249,10 @@ describe('leftovers', () => {
     await putBytes(local, lost + SIDE.manifest, Buffer.from('{}'));
     const orphan = dumpKey('backup_shop_20260108_020000', 'gzip');
     await putBytes(local, orphan + SIDE.globals, Buffer.alloc(1));
-    await putBytes(local, orphan + SIDE.expired, Buffer.alloc(0));
+    const begun = dumpKey('backup_shop_20260109_020000', 'gzip');
+    for (const side of [SIDE.expired, SIDE.pin]) await putBytes(local, begun + side, Buffer.alloc(0));
     await putBytes(local, dumpKey('backup_shop%5Feast_20260108_020000', 'gzip') + SIDE.toc, Buffer.alloc(1));
-    expect((await findSideFilesWithoutDump([local], { source: 'shop' })).map(({ key }) => key)).toEqual([
-      orphan + SIDE.expired,
-      orphan + SIDE.globals,
-    ]);
+    expect((await findSideFilesWithoutDump([local], { source: 'shop' })).map(({ key }) => key)).toEqual([orphan + SIDE.globals]);
   });
 
   test('are not looked for when a target cannot be listed', async () => {

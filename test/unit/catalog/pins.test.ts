@@ -4,6 +4,7 @@ import { serializeManifest } from '../../../src/catalog/manifest-file.ts';
 import { dumpKey, SIDE } from '../../../src/catalog/names.ts';
 import { isPinned, pinBackup, readPin, unpinBackup } from '../../../src/catalog/pins.ts';
 import { removeBackup } from '../../../src/catalog/removal.ts';
+import { createFaultyStorage } from '../../../src/storage/faulty.ts';
 import { createMemoryStorage } from '../../../src/storage/memory.ts';
 import type { Storage } from '../../../src/storage/storage.ts';
 import { keysOf } from '../../support/content.ts';
@@ -54,6 +55,16 @@ describe('a pin', () => {
     await unpinBackup([local], key);
     expect(await removeBackup(local, key, { confirm: async () => !(await isPinned([local], key)) })).toBe(true);
     expect(await keysOf(local)).toEqual([]);
+  });
+
+  test('keeps nothing where the removal has taken all but its marker', async () => {
+    const stuck = createFaultyStorage(local, [{ operation: 'remove', kind: 'fail', key: /\.expired$/ }]);
+    await expect(removeBackup(stuck, key)).rejects.toMatchObject({ code: 'STORAGE_UNAVAILABLE' });
+    await expect(pinBackup([local, s3], key, PIN)).rejects.toMatchObject({ code: 'BACKUP_UNKNOWN' });
+    const confirm = async () => !(await isPinned([local, s3], key));
+    expect(await removeBackup(local, key, { confirm })).toBe(true);
+    expect(await keysOf(local)).toEqual([]);
+    expect(await isPinned([s3], key)).toBe(true);
   });
 
   test('that one target cannot take back stays in force, and is said', async () => {
