@@ -45,8 +45,11 @@ export interface WalInventory {
   readonly histories: ReadonlyMap<number, readonly TimelineSwitch[]>;
 }
 
-/** How many of the newest segments of a window are asked for the source's clock: an idle hour may have left none in the last. */
-const ASKED = 3;
+/**
+ * How many of the newest segments of a window are asked for the source's clock, at most: between two looks at it a busy source fills many,
+ * and an idle one has its segments ended without any.
+ */
+const ASKED = 512;
 const PARTIAL = '.partial';
 
 /** Reads names only, and the few files of timelines. Throws when a target cannot be listed. */
@@ -100,8 +103,12 @@ export async function recoverableFrom(
     momentsOf: (segment) => known.get(segment) ?? [],
   };
   const draft = recoverable(bases, wal, options.timeline);
-  for (const name of new Set(draft.windows.flatMap((window) => window.segments.slice(-ASKED)))) {
-    known.set(name, await momentsOf(inventory, segments.has(name) ? name : name + PARTIAL, options.signal));
+  for (const window of draft.windows) {
+    for (const name of window.segments.slice(-ASKED).toReversed()) {
+      const moments = known.get(name) ?? (await momentsOf(inventory, segments.has(name) ? name : name + PARTIAL, options.signal));
+      known.set(name, moments);
+      if (moments.length > 0) break;
+    }
   }
   return recoverable(bases, wal, options.timeline);
 }
