@@ -17,7 +17,9 @@ export class CompressedArchive {
   readonly #write: ReplicatedWrite;
   readonly #options: CompressOptions;
   readonly #frames: number[] = [];
-  #buffer = Buffer.allocUnsafe(FRAME_BYTES);
+  /** Buffers of frames that are compressed already: new ones would cost a page fault for each 4 KiB. */
+  readonly #spare: Buffer<ArrayBuffer>[] = [];
+  #buffer = Buffer.allocUnsafeSlow(FRAME_BYTES);
   #filled = 0;
   #raw = 0;
   /** Frames that are being compressed or wait for their turn to be stored, oldest first. */
@@ -51,10 +53,11 @@ export class CompressedArchive {
 
   #compress(): void {
     const raw = this.#buffer.subarray(0, this.#filled);
-    this.#buffer = Buffer.allocUnsafe(FRAME_BYTES);
+    const used = this.#buffer;
+    this.#buffer = this.#spare.pop() ?? Buffer.allocUnsafeSlow(FRAME_BYTES);
     this.#filled = 0;
     const { codec, level } = this.#options;
-    const frame = compressFrame(codec, raw, level);
+    const frame = compressFrame(codec, raw, level).finally(() => this.#spare.push(used));
     // Rejections are seen through `#stored`, in order.
     frame.catch(() => undefined);
     const before = this.#stored;

@@ -5,9 +5,18 @@ export interface PgManifestFile {
   /** From the data directory on; of a tablespace `pg_tblspc/<oid>/…`. */
   readonly path: string;
   readonly bytes: number;
-  /** SHA-256, hex; absent where another or no checksum was made. */
-  readonly sha256?: string;
+  /** Absent where none was made, or one that is not known here. */
+  readonly checksum?: PgChecksum;
 }
+
+export interface PgChecksum {
+  /** Backups are taken with the first; those of before have the second. */
+  readonly algorithm: (typeof ALGORITHMS)[number];
+  /** Lower-case; of CRC-32C the lowest byte first, as a little-endian server writes it. */
+  readonly hex: string;
+}
+
+const ALGORITHMS = ['CRC32C', 'SHA256'] as const;
 
 interface Entry {
   readonly Path?: string;
@@ -25,7 +34,7 @@ export function parsePgManifest(bytes: Uint8Array, name: string): PgManifestFile
     return files.map((entry) => ({
       path: entry.Path ?? Buffer.from(entry['Encoded-Path']!, 'hex').toString('latin1'),
       bytes: entry.Size,
-      ...(entry['Checksum-Algorithm'] === 'SHA256' && entry.Checksum !== undefined && { sha256: entry.Checksum.toLowerCase() }),
+      ...checksumOf(entry),
     }));
   } catch (cause) {
     throw new BackupError('BACKUP_DAMAGED', `${name} is not a manifest of PostgreSQL: ${(cause as Error).message}`, {
@@ -33,4 +42,9 @@ export function parsePgManifest(bytes: Uint8Array, name: string): PgManifestFile
       hint: 'Recover from another target or from an older backup.',
     });
   }
+}
+
+function checksumOf({ 'Checksum-Algorithm': name, Checksum: hex }: Entry): Pick<PgManifestFile, 'checksum'> {
+  const algorithm = ALGORITHMS.find((known) => known === name);
+  return algorithm === undefined || hex === undefined ? {} : { checksum: { algorithm, hex: hex.toLowerCase() } };
 }

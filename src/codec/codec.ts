@@ -37,7 +37,7 @@ function outputChunk(rawLength: number): number {
 const MOST_MEMORY = 9;
 
 /** With room for the worst case zstd compresses in one go, out of the input itself: a fifth faster than through its own buffers. */
-function zstdBound(rawLength: number): number {
+export function zstdBound(rawLength: number): number {
   return rawLength + (rawLength >> 8) + 64 * 1024;
 }
 

@@ -1,5 +1,5 @@
 import type { Client, Connection, Submittable } from 'pg';
-import { CopySocket } from './copy-socket.ts';
+import { CopySocket } from '../postgres/copy-socket.ts';
 import type { CopyResult, CopyUnit } from './copy-unit.ts';
 import type { RowPacker } from './row-packer.ts';
 

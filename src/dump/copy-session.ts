@@ -1,5 +1,5 @@
 import type { Client } from 'pg';
-import type { CopySocket } from './copy-socket.ts';
+import type { CopySocket } from '../postgres/copy-socket.ts';
 import { connect, type ConnectionOptions } from '../postgres/connection.ts';
 import { NO_TIME_LIMITS, ROW_TEXT } from '../postgres/row-settings.ts';
 

@@ -8,7 +8,7 @@ import { encodeMember } from '../codec/member.ts';
 import type { ConnectionOptions } from '../postgres/connection.ts';
 import { copyOut } from './copy-out.ts';
 import { enterSnapshot, openCopySession } from './copy-session.ts';
-import { CopySocket } from './copy-socket.ts';
+import { CopySocket } from '../postgres/copy-socket.ts';
 import type { CopiedMember, CopyResult, CopyUnit } from './copy-unit.ts';
 import { RowPacker, type RawMember } from './row-packer.ts';
 

@@ -3,7 +3,7 @@ import type { Client } from 'pg';
 import type { ConnectionOptions } from '../postgres/connection.ts';
 import { copyOut } from './copy-out.ts';
 import { enterSnapshot, openCopySession } from './copy-session.ts';
-import { CopySocket } from './copy-socket.ts';
+import { CopySocket } from '../postgres/copy-socket.ts';
 import type { CopyResult, CopyUnit } from './copy-unit.ts';
 import { RowPacker } from './row-packer.ts';
 

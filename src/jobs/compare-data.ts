@@ -2,7 +2,8 @@ import { createHash } from 'node:crypto';
 import { createReadStream, type Dirent } from 'node:fs';
 import { readdir, readlink, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { PgManifestFile } from '../catalog/pg-manifest.ts';
+import type { PgChecksum, PgManifestFile } from '../catalog/pg-manifest.ts';
+import { Crc32c } from '../codec/crc32c.ts';
 import { absentAs } from '../errors.ts';
 import { CONTROL } from './delta.ts';
 
@@ -38,7 +39,7 @@ export async function compareData(
     signal.throwIfAborted();
     const { size } = await stat(path);
     const file = wanted.get(name);
-    if (name !== CONTROL && file?.bytes === size && file.sha256 !== undefined && file.sha256 === (await sha256(path, signal))) {
+    if (name !== CONTROL && file?.bytes === size && file.checksum && (await matches(path, file.checksum, signal))) {
       same.add(name);
       sameBytes += size;
     } else {
@@ -76,8 +77,8 @@ async function* walk(folder: string, prefix: string): AsyncGenerator<Found> {
   }
 }
 
-async function sha256(path: string, signal: AbortSignal): Promise<string> {
-  const hash = createHash('sha256');
-  for await (const chunk of createReadStream(path, { highWaterMark: 2 ** 20, signal })) hash.update(chunk as Buffer);
-  return hash.digest('hex');
+async function matches(path: string, { algorithm, hex }: PgChecksum, signal: AbortSignal): Promise<boolean> {
+  const sum = algorithm === 'SHA256' ? createHash('sha256') : new Crc32c();
+  for await (const chunk of createReadStream(path, { highWaterMark: 2 ** 20, signal })) sum.update(chunk as Buffer);
+  return sum.digest('hex') === hex;
 }

@@ -113,7 +113,7 @@ async function combine(
   const programs = await findServer(Number.parseInt(manifest.serverVersion, 10));
   const spaces = Object.fromEntries(Object.keys(laidOut).map((oid) => [oid, join(spacesFolder(into), oid)]));
   const mapping = Object.entries(laidOut).flatMap(([oid, path]) => ['-T', `${escaped(path)}=${escaped(spaces[oid]!)}`]);
-  const args = ['-o', into, '--manifest-checksums=SHA256', '-N', ...mapping, ...places.map(({ folder }) => folder)];
+  const args = ['-o', into, '--manifest-checksums=CRC32C', '-N', ...mapping, ...places.map(({ folder }) => folder)];
   await runProgram(programs.path('pg_combinebackup'), args, { signal }).catch((error: unknown) => {
     if (signal.aborted || (error as { code?: string }).code !== 'CLIENT_PROGRAM_FAILED') throw error;
     const labels = places.map(({ link }) => link.manifest.label).join(', ');

@@ -1,7 +1,9 @@
-import type { Connection, Submittable } from 'pg';
+import type { Submittable } from 'pg';
 
 import { BackupError } from '../errors.ts';
+import { BaseBackupQuery } from './base-backup-query.ts';
 import { connect, quoteLiteral, withClient, type ConnectionOptions } from './connection.ts';
+import { CopySocket } from './copy-socket.ts';
 import { sampleWal } from './replication.ts';
 import { uploadManifest } from './upload-manifest.ts';
 
@@ -56,7 +58,6 @@ export class IncrementalRefused extends Error {
 const OLDEST_MAJOR = 13;
 /** From here on the options are in parentheses, all files come in one stream, and archives have their end mark. */
 const ONE_STREAM_MAJOR = 15;
-const TAR_END = Buffer.alloc(1024);
 
 /**
  * A base backup through the replication protocol, checksums of pages verified by the server on the way. Needs a role with REPLICATION.
@@ -70,7 +71,10 @@ export async function streamBaseBackup(
 ): Promise<BaseBackupFacts> {
   const { signal, since } = options;
   let begun = false as boolean;
-  const client = await connect(connection, { replication: true, ...(signal && { signal }) });
+  const client = await connect(connection, {
+    ...{ replication: true, socket: () => new CopySocket() },
+    ...(signal && { signal }),
+  });
   const stop = (): void => void client.connection.stream.destroy();
   signal?.addEventListener('abort', stop, { once: true });
   try {
@@ -110,12 +114,12 @@ function commandText({ label, includeWal, maxRate, since }: BaseBackupOptions, m
   if (major < ONE_STREAM_MAJOR) {
     const words = ['LABEL', quoteLiteral(label), 'PROGRESS', 'FAST', ...(includeWal ? ['WAL'] : []), 'NOWAIT'];
     if (maxRate !== undefined) words.push(`MAX_RATE ${maxRate}`);
-    return `BASE_BACKUP ${words.join(' ')} TABLESPACE_MAP MANIFEST 'yes' MANIFEST_CHECKSUMS 'SHA256'`;
+    return `BASE_BACKUP ${words.join(' ')} TABLESPACE_MAP MANIFEST 'yes' MANIFEST_CHECKSUMS 'CRC32C'`;
   }
   const list = [`LABEL ${quoteLiteral(label)}`, 'PROGRESS', `CHECKPOINT 'fast'`, `WAL ${includeWal}`, 'WAIT false'];
   if (maxRate !== undefined) list.push(`MAX_RATE ${maxRate}`);
   if (since) list.push('INCREMENTAL');
-  return `BASE_BACKUP (${list.join(', ')}, TABLESPACE_MAP true, MANIFEST 'yes', MANIFEST_CHECKSUMS 'SHA256')`;
+  return `BASE_BACKUP (${list.join(', ')}, TABLESPACE_MAP true, MANIFEST 'yes', MANIFEST_CHECKSUMS 'CRC32C')`;
 }
 
 /** The server answered, and it is not that the role may do no backup at all. */
@@ -136,142 +140,3 @@ function sourceError(error: unknown): unknown {
   }
   return new BackupError('SOURCE_FAILED', `the base backup broke off: ${message}`, { cause: error });
 }
-
-interface CopyData {
-  readonly chunk: Buffer;
-}
-
-/** One BASE_BACKUP command, driven by the driver's callbacks: three small results around one stream of bytes, or several. */
-class BaseBackupQuery {
-  readonly done: Promise<Omit<BaseBackupFacts, 'finishedAt'>>;
-  readonly #text: string;
-  readonly #oneStream: boolean;
-  readonly #sink: BaseBackupSink;
-  readonly #progress: BaseBackupOptions['progress'];
-  readonly #rows: (string | null)[][][] = [];
-  #resolve!: (facts: Omit<BaseBackupFacts, 'finishedAt'>) => void;
-  #reject!: (error: unknown) => void;
-  #connection: Connection | undefined;
-  #streams = 0;
-  #sent = 0;
-  #error: unknown;
-
-  constructor(text: string, oneStream: boolean, sink: BaseBackupSink, progress: BaseBackupOptions['progress']) {
-    this.#text = text;
-    this.#oneStream = oneStream;
-    this.#sink = sink;
-    this.#progress = progress;
-    this.done = new Promise((resolve, reject) => {
-      this.#resolve = resolve;
-      this.#reject = reject;
-    });
-  }
-
-  // What follows is called by the driver.
-
-  submit(connection: Connection): void {
-    this.#connection = connection;
-    connection.query(this.#text);
-    // The driver tells its query of rows and errors, but nobody of streams.
-    const events = connection as unknown as NodeJS.EventEmitter;
-    events.on('copyOutResponse', () => this.#guard(() => this.#beginStream()));
-    events.on('copyDone', () => this.#guard(() => this.#endStream()));
-  }
-
-  handleRowDescription(): void {
-    this.#rows.push([]);
-  }
-
-  handleDataRow({ fields }: { fields: (string | null)[] }): void {
-    this.#rows.at(-1)?.push(fields);
-  }
-
-  handleCopyData({ chunk }: CopyData): void {
-    this.#guard(() => this.#take(chunk));
-  }
-
-  handleCommandComplete(): void {
-    // The facts are in the rows.
-  }
-
-  handleError(error: unknown): void {
-    this.#fail(error);
-  }
-
-  handleReadyForQuery(): void {
-    if (this.#error !== undefined) return;
-    const [start, , end] = this.#rows;
-    if (!start?.[0] || !end?.[0]) {
-      this.#fail(new Error('the server did not say where the backup begins and ends'));
-      return;
-    }
-    this.#resolve({
-      startLsn: start[0][0]!,
-      timeline: Number(start[0][1]),
-      endLsn: end[0][0]!,
-      tablespaces: this.#tablespaces().flatMap(([oid, location]) => (oid && location ? [{ oid, location }] : [])),
-    });
-  }
-
-  #tablespaces(): (string | null)[][] {
-    return this.#rows[1] ?? [];
-  }
-
-  /** Older servers open a stream for each archive, in the order in which they listed the tablespaces, and one for the manifest. */
-  #beginStream(): void {
-    if (this.#oneStream) return;
-    const at = this.#tablespaces()[this.#streams];
-    this.#streams += 1;
-    this.#sink.begin(at === undefined ? MANIFEST : at[0] ? `${at[0]}.tar` : BASE);
-  }
-
-  #endStream(): void {
-    if (!this.#oneStream && this.#streams <= this.#tablespaces().length) this.#pass(TAR_END);
-  }
-
-  #take(chunk: Buffer): void {
-    if (!this.#oneStream) {
-      this.#pass(chunk);
-      return;
-    }
-    const kind = String.fromCharCode(chunk[0] ?? 0);
-    if (kind === 'd') this.#pass(chunk.subarray(1));
-    else if (kind === 'n') this.#sink.begin(chunk.toString('utf8', 1, chunk.indexOf(0, 1)));
-    else if (kind === 'm') this.#sink.begin(MANIFEST);
-    else if (kind !== 'p') throw new Error(`the server sent a message of a kind that is not known: ${JSON.stringify(kind)}`);
-  }
-
-  #pass(bytes: Buffer): void {
-    this.#sent += bytes.length;
-    this.#progress?.(
-      this.#sent,
-      this.#tablespaces().reduce((sum, row) => sum + Number(row[2] ?? 0) * 1024, 0),
-    );
-    const held = this.#sink.write(bytes);
-    if (held === undefined) return;
-    const { stream } = this.#connection!;
-    stream.pause();
-    held.then(
-      () => stream.resume(),
-      (error: unknown) => this.#fail(error),
-    );
-  }
-
-  #guard(run: () => void): void {
-    if (this.#error !== undefined) return;
-    try {
-      run();
-    } catch (error) {
-      this.#fail(error);
-    }
-  }
-
-  #fail(error: unknown): void {
-    this.#error ??= error;
-    this.#reject(this.#error);
-    this.#connection?.stream.destroy();
-  }
-}
-
-const BASE = 'base.tar';
-const MANIFEST = 'backup_manifest';
