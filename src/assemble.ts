@@ -6,6 +6,7 @@ import { drillParts } from './assemble/drill-parts.ts';
 import { healthParts, statusParts } from './assemble/health-parts.ts';
 import { baseLimitMs } from './assemble/objectives.ts';
 import { baseBackupParts, pitrDrillParts, recoverParts, walHealthParts, walStreamParts } from './assemble/pitr-parts.ts';
+import { sharedCauses } from './assemble/shared-causes.ts';
 import { createTargets, type Decorate, type TargetsOfSource } from './assemble/targets.ts';
 import { systemClock } from './clock.ts';
 import type { Config, Configs, SharedConfig } from './config.ts';
@@ -131,7 +132,7 @@ export function assembleAll({ shared, sources }: Configs, options: AssembleOptio
   const close = (): void => targets.close();
   const board = shared.paths.status === undefined ? undefined : createStatusBoard(shared.paths.status, version);
   const isConfigured = (name: string) => sources.some((config) => covers(config, name));
-  const common = { version, decorate, folder, evidence, alerting, board, close, isConfigured };
+  const common = { version, decorate, folder, evidence, alerting, board, close, isConfigured, configured: sources };
   return {
     config: shared,
     sources: ofEach.map(({ config, own }) => assembleSource(config, own, common)),
@@ -145,13 +146,14 @@ interface Common extends Pick<Program, 'version' | 'evidence' | 'alerting' | 'bo
   readonly folder: ReportPlace;
   /** Whether it is the name of a configured source. */
   readonly isConfigured: (name: string) => boolean;
+  /** All sources. */
+  readonly configured: readonly Config[];
 }
 
 function assembleSource(config: Config, own: TargetsOfSource, common: Common): Parts {
   const { version, decorate, evidence, alerting, board, close } = common;
   const { spool, others, targets, retries } = own;
-  const { name } = config.source;
-  const { connection } = config.source;
+  const { name, connection } = config.source;
   const reports = [common.folder, ...others.map(inLogs)];
   const programsFor = (serverMajor: number) => findPrograms({ serverMajor, ...config.programs });
   const { alerts, notifiers } = alerting;
@@ -162,11 +164,12 @@ function assembleSource(config: Config, own: TargetsOfSource, common: Common): P
 
   const wal = walHealthParts(config, pitr, baseLimitMs(config));
 
+  const shared = sharedCauses(config, common.configured);
   const tools = { alerts, notifiers, pingers: pingers ?? new Map<string, Pinger>() };
   const alerted = <O extends JobOutcome>(job: JobOf<O>): JobOf<O> => {
     const pinger = tools.pingers.get(job.name);
     if (alerts.channels.length === 0 && !pinger) return job;
-    return withAlerts(job, { source: name, alerts, ...(pinger && { pinger }), redact: config.redact });
+    return withAlerts(job, { source: name, alerts, ...(pinger && { pinger }), shared, redact: config.redact });
   };
   const recorded = <O extends JobOutcome>(job: JobOf<O>, heads = targets): JobOf<O> => {
     const ledger = evidence();
@@ -261,7 +264,7 @@ function assembleSource(config: Config, own: TargetsOfSource, common: Common): P
       streamWal(
         {
           ...walStreamParts(config, pitr),
-          ...(alerts.channels.length > 0 && { tell: (checks, told) => alerts.tell(checksSeen(name, checks), told) }),
+          ...(alerts.channels.length > 0 && { tell: (checks, told) => alerts.tell(checksSeen(name, checks, shared), told) }),
         },
         context,
       ),

@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { assembleAll, type Program } from './assemble.ts';
 import { dueRuns, missedBefore, ranBefore } from './assemble/at-start.ts';
 import { scheduledJobs } from './assemble/schedule.ts';
+import { sharedByAll } from './assemble/shared-causes.ts';
 import { startProblems, tellOfFailedStart } from './assemble/start-failure.ts';
 import { errorBlock } from './cli/error-block.ts';
 import { systemClock } from './clock.ts';
@@ -17,6 +18,8 @@ import type { Beginning, Evidence } from './jobs/evidence.ts';
 import { lostSlot } from './jobs/with-alerts.ts';
 import { createLog, type Log } from './log.ts';
 import { createLogFile, LOG_FILE, type LogFile } from './log-file.ts';
+import { keysOf } from './notify/alert-state.ts';
+import type { AlertContext } from './notify/alerts.ts';
 import { keepDelivering, REDELIVERY_MS } from './notify/keep-delivering.ts';
 import { errorReport } from './report/backup-report.ts';
 import { HEARTBEAT_FILE } from './report/source-status.ts';
@@ -54,13 +57,15 @@ function run(): void {
   const evidence = program.evidence();
   const { alerts } = program.alerting;
   const names = program.sources.map(({ config }) => config.source.name);
+  const daemon = sharedByAll('the daemon', configs.sources);
   const stopped = new AbortController();
   const telling = { log, clock: systemClock, signal: stopped.signal };
   const scheduler = createScheduler(entries, {
     clock: systemClock,
     log,
     onLostSlot: async (job, slot, state, why) => {
-      const told = alerts.tell(lostSlot(job, slot, why), telling);
+      // One that was skipped came while the run before it was still at work.
+      const told = alerts.tell(lostSlot(job, slot, why, state === 'missed' ? daemon : undefined), telling);
       await evidence?.enter({ job: job.name, source: job.source, slot, state, why });
       await told;
     },
@@ -115,7 +120,7 @@ function run(): void {
 
   async function begin(): Promise<void> {
     if (alerts.channels.length > 0) {
-      void alerts.tell({ clear: startProblems(names) }, telling);
+      void clearAtStart(program, telling);
       void keepDelivering(alerts, REDELIVERY_MS, telling);
     }
     await beginStatus(program, log);
@@ -141,7 +146,7 @@ function run(): void {
   async function makeUp(beginning: Beginning | undefined): Promise<void> {
     for (const { job, slot, why } of beginning ? missedBefore(entries, beginning) : []) {
       log.warn({ job: job.name, source: job.source, slot: slot.toISOString() }, `missed: ${why}`);
-      void alerts.tell(lostSlot(job, slot, why), telling);
+      void alerts.tell(lostSlot(job, slot, why, daemon), telling);
     }
     try {
       const { sources } = program;
@@ -154,6 +159,16 @@ function run(): void {
       if (!stopping) log.error({ err: toBackupError(error) }, 'what is due at the start could not be found out');
     }
   }
+}
+
+/** That it did not start is over; and nobody is to hear of sources that are not configured any more. */
+async function clearAtStart({ alerting: { alerts }, sources }: Program, context: AlertContext): Promise<void> {
+  // Without it an alert is kept that nobody needs.
+  const standing = await alerts.state(context.signal).then(keysOf, () => []);
+  const isThere = (name: string) => sources.some(({ config }) => config.source.name === name || covers(config, name));
+  const gone = standing.filter(({ source, job }) => job !== 'daemon' && !isThere(source));
+  const names = sources.map(({ config }) => config.source.name);
+  await alerts.tell({ clear: [...startProblems(names), ...gone] }, context);
 }
 
 /** Beside the reports; standard output has the same lines. */

@@ -7,6 +7,7 @@ import type { Job, JobContext } from '../jobs/job.ts';
 import { lookingAfter } from '../jobs/look-after.ts';
 import { Turns, type Claim } from '../jobs/turns.ts';
 import { withTurn } from '../jobs/with-turn.ts';
+import { keysOf } from '../notify/alert-state.ts';
 import { errorReport } from '../report/backup-report.ts';
 import { lastDrills } from '../report/last-drills.ts';
 import type { ScheduleEntry } from '../scheduler.ts';
@@ -64,7 +65,7 @@ export function scheduledJobs(program: Program): ScheduleEntry[] {
     try {
       await program.board?.keepOnly((name) => !isGone(name), clock.now());
       if (alerts.channels.length === 0) return;
-      const clear = (await alerts.state(signal)).problems.filter(({ source, over }) => over === undefined && isGone(source));
+      const clear = keysOf(await alerts.state(signal)).filter(({ source }) => isGone(source));
       if (clear.length > 0) await alerts.tell({ clear }, { log, clock, signal });
     } catch (error) {
       signal.throwIfAborted();

@@ -82,8 +82,9 @@ async function failureOf(send: () => Promise<void>): Promise<ErrorReport | undef
   }
 }
 
-function problemLine({ source, job, kind, summary, since, times }: StandingProblem): string {
-  return `Stands since ${since}: ${job} of ${source} (${kind}, seen ${times === 1 ? 'once' : `${times} times`}): ${summary}`;
+function problemLine({ source, job, kind, summary, since, times, seenIn }: StandingProblem): string {
+  const seen = `seen ${times === 1 ? 'once' : `${times} times`}${seenIn ? ` in ${seenIn.join(', ')}` : ''}`;
+  return `Stands since ${since}: ${job} of ${source} (${kind}, ${seen}): ${summary}`;
 }
 
 /** For a person who looks at the status. */

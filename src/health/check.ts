@@ -1,4 +1,4 @@
-import type { BackupError } from '../errors.ts';
+import type { BackupError, ErrorCode } from '../errors.ts';
 
 /** `warn`: something to look at. `fail`: backups are not made, not kept or not provable as they should be. */
 export type HealthVerdict = 'ok' | 'warn' | 'fail';
@@ -44,6 +44,8 @@ export interface HealthCheck {
   readonly hint?: string;
   /** It could not be looked at. Never together with `ok`. */
   readonly unchecked?: true;
+  /** Of the error that makes it fail. */
+  readonly code?: ErrorCode;
 }
 
 type Subject = Pick<HealthCheck, 'check' | 'object'>;

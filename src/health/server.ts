@@ -9,7 +9,8 @@ export type ServerAnswer =
 export function checkServer(answer: ServerAnswer): HealthCheck {
   const subject = { check: 'database' } as const;
   if (answer.error === undefined) return ok(subject, `PostgreSQL ${answer.version}${answer.standby ? ' (standby)' : ''} answers`);
-  return fail(subject, answer.error.message, answer.error.hint ?? 'Look at the log of the server.');
+  const { code, message, hint } = answer.error;
+  return { ...fail(subject, message, hint ?? 'Look at the log of the server.'), code };
 }
 
 /** What looking for programs gave. `unknown`: the server did not say which version they are for. */

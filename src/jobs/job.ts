@@ -41,6 +41,8 @@ export interface JobOutcome {
   readonly checks?: readonly HealthCheck[];
   /** Why it is not a success, or what else is worth knowing, without secrets: for the ledger. */
   readonly reason?: string;
+  /** Names of the targets that did not take a backup, when nothing else is wrong with it. */
+  readonly lacking?: readonly string[];
   /** What failed were parts of it, which have told people themselves. */
   readonly toldByParts?: true;
   /** Of its entry in the ledger; absent where there is no ledger. */

@@ -260,8 +260,10 @@ async function conclude(
   const level = outcome === 'success' ? 'info' : outcome === 'incomplete' ? 'warn' : 'error';
   log[level]({ outcome, label, seconds: durationSeconds, report, error: summary.error }, `backup ended: ${outcome}`);
   const reason = summary.error?.message;
+  const lacking = summary.targets.flatMap(({ target, state }) => (state === 'failed' ? [target] : []));
   return {
     ...{ outcome, exitStatus, summary },
+    ...(outcome === 'incomplete' && record.dumpOutcome === 'complete' && lacking.length > 0 && { lacking }),
     ...(report !== undefined && { report }),
     ...(label !== undefined && { label }),
     ...(summary.error && { error: summary.error }),

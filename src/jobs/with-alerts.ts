@@ -2,11 +2,12 @@ import { randomUUID } from 'node:crypto';
 import { BackupError, toBackupError } from '../errors.ts';
 import type { HealthCheck } from '../health/check.ts';
 import { withTail } from '../log.ts';
-import type { Problem, ProblemKey, ProblemKind } from '../notify/alert.ts';
+import type { Cause, Problem, ProblemKey, ProblemKind } from '../notify/alert.ts';
 import type { Alerts, Seen } from '../notify/alerts.ts';
 import { errorReport } from '../report/backup-report.ts';
 import type { PingEvent, Pinger } from '../notify/ping.ts';
 import { dueAt, type Job, type JobContext, type JobOutcome } from './job.ts';
+import { causeOf, causeOfCheck, type SharedCauses } from './shared-cause.ts';
 
 export interface AlertingParts {
   /** Configured name of the source. */
@@ -14,6 +15,8 @@ export interface AlertingParts {
   readonly alerts: Alerts;
   /** The dead man's switch of this job. */
   readonly pinger?: Pinger;
+  /** What it depends on together with other sources. */
+  readonly shared: SharedCauses;
   /** Replaces every secret in a text. */
   readonly redact: (text: string) => string;
 }
@@ -45,7 +48,7 @@ export function withAlerts<O extends JobOutcome>(job: AnyJob<O>, parts: Alerting
     const body = event === 'success' ? '' : `${redact(errorText(outcome))}\n${redact(tail)}`;
     await Promise.all([
       pinger && alerts.ping(pinger, { event, run, body, exitStatus }, context),
-      alerts.tell(seenIn(outcome, parts.source, job.name, context), context),
+      alerts.tell(seenIn(outcome, parts, job.name, context), context),
     ]);
   };
   return {
@@ -98,9 +101,10 @@ function errorText(outcome: JobOutcome): string {
   return `${outcome.outcome}: ${message}${hint === undefined ? '' : `\nWhat to do: ${hint}`}`;
 }
 
-/** A slot that no run was started for. */
-export function lostSlot({ name: job, source = ALL }: Job, slot: Date, why: string): Seen {
-  return { raise: [{ source, job, kind: 'missed', summary: `the run of ${slot.toISOString()} was missed: ${why}` }] };
+/** A slot that no run was started for. `cause`: what kept the runs of others, too. */
+export function lostSlot({ name: job, source = ALL }: Job, slot: Date, why: string, cause?: Cause): Seen {
+  const summary = `the run of ${slot.toISOString()} was missed: ${why}`;
+  return { raise: [{ source, job, kind: 'missed', summary, ...(cause && { cause }) }] };
 }
 
 /** A run has stalled, and begins again. */
@@ -109,14 +113,19 @@ export function stallOf(source: string, summary: string, hint: string | undefine
 }
 
 /** What was looked at between two health checks: told as that one would. */
-export function checksSeen(source: string, checks: readonly HealthCheck[]): Seen {
+export function checksSeen(source: string, checks: readonly HealthCheck[], shared: SharedCauses): Seen {
   const seen: { raise: Problem[]; clear: ProblemKey[] } = { raise: [], clear: [] };
-  tellChecks(checks, { source, job: 'health-check' }, seen);
+  tellChecks(checks, { source, job: 'health-check' }, shared, seen);
   return seen;
 }
 
 /** What an outcome says of the problems that there can be. */
-function seenIn(outcome: JobOutcome, source: string, job: string, context: JobContext): Seen {
+function seenIn(
+  outcome: JobOutcome,
+  { source, shared }: Pick<AlertingParts, 'source' | 'shared'>,
+  job: string,
+  context: JobContext,
+): Seen {
   const slot = dueAt(context);
   const key = (kind: ProblemKind) => ({ source, job, kind });
   const seen: { raise: Problem[]; clear: ProblemKey[] } = { raise: [], clear: [] };
@@ -127,12 +136,16 @@ function seenIn(outcome: JobOutcome, source: string, job: string, context: JobCo
     ...(report !== undefined && { report }),
     ...(error && { code: error.code }),
   };
-  const raise = (kind: ProblemKind, summary: string) =>
-    seen.raise.push({ ...key(kind), summary, ...(error?.hint !== undefined && { hint: error.hint }), facts });
+  const raise = (kind: ProblemKind, summary: string, cause?: Cause) =>
+    seen.raise.push({
+      ...{ ...key(kind), summary, facts },
+      ...(error?.hint !== undefined && { hint: error.hint }),
+      ...(cause && { cause }),
+    });
   const summary = error?.message ?? `it ended with ${outcome.outcome}`;
 
   if (outcome.checks && outcome.outcome !== 'aborted') {
-    tellChecks(outcome.checks, { source, job }, seen);
+    tellChecks(outcome.checks, { source, job }, shared, seen);
     // Whatever else made it fail is a failure of the job itself.
     if (outcome.evidence?.error === undefined && (outcome.error ?? { code: 'UNHEALTHY' }).code === 'UNHEALTHY') {
       seen.clear.push(...OVER.map(key));
@@ -147,7 +160,7 @@ function seenIn(outcome: JobOutcome, source: string, job: string, context: JobCo
     if (slot !== undefined) raise('missed', `the run of ${slot.toISOString()} was missed: ${summary}`);
   } else {
     // A drill that proved all and missed an objective: that is told below, and is no second problem.
-    if (outcome.outcome !== 'incomplete' || !violations?.length) raise(outcome.outcome, summary);
+    if (outcome.outcome !== 'incomplete' || !violations?.length) raise(outcome.outcome, summary, causeOf(outcome, shared));
     // It is there, though not all of it.
     if (outcome.outcome !== 'failure') seen.clear.push(...OVER.filter((kind) => kind !== seen.raise.at(-1)?.kind).map(key));
   }
@@ -165,11 +178,20 @@ function seenIn(outcome: JobOutcome, source: string, job: string, context: JobCo
 function tellChecks(
   checks: readonly HealthCheck[],
   of: { readonly source: string; readonly job: string },
+  shared: SharedCauses,
   seen: { readonly raise: Problem[]; readonly clear: ProblemKey[] },
 ): void {
-  for (const { check, object, verdict, says, hint, unchecked } of checks) {
+  for (const each of checks) {
+    const { check, object, verdict, says, hint, unchecked } = each;
     const key = { ...of, kind: 'unhealthy' as const, object: object === undefined ? check : `${check} ${object}` };
-    if (verdict === 'fail') seen.raise.push({ ...key, summary: `${key.object}: ${says}`, ...(hint !== undefined && { hint }) });
-    else if (!unchecked) seen.clear.push(key);
+    if (verdict === 'fail') {
+      const { cause, follows } = causeOfCheck(each, checks, shared);
+      seen.raise.push({
+        ...{ ...key, summary: `${key.object}: ${says}` },
+        ...(hint !== undefined && { hint }),
+        ...(cause && { cause }),
+        ...(follows && { follows }),
+      });
+    } else if (!unchecked) seen.clear.push(key);
   }
 }

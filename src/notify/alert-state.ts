@@ -1,4 +1,4 @@
-import { keyParts, severityOf, type Alert, type Problem, type ProblemKey } from './alert.ts';
+import { keyParts, severityOf, type Alert, type Problem, type ProblemKey, type SharedBy } from './alert.ts';
 
 /** What came up and was told, as it is kept between runs. Times are ISO 8601, UTC. */
 export interface AlertState {
@@ -8,7 +8,7 @@ export interface AlertState {
   readonly undelivered: readonly Undelivered[];
 }
 
-export interface StandingProblem extends Problem {
+export interface StandingProblem extends Omit<Problem, 'cause' | 'follows'>, Partial<SharedBy> {
   readonly since: string;
   /** When it was last seen. */
   readonly seen: string;
@@ -36,26 +36,68 @@ export const NOTHING: AlertState = { version: 1, problems: [], undelivered: [] }
 const isSame = (a: ProblemKey, b: ProblemKey): boolean =>
   a.source === b.source && a.job === b.job && a.kind === b.kind && a.object === b.object;
 
-/** `problem` was seen. One that stood already is counted; one that was over comes up anew. */
-export function raise(state: AlertState, problem: Problem, now: Date): AlertState {
+const isShared = (each: StandingProblem, { source, ...key }: ProblemKey): boolean =>
+  each.seenIn?.includes(source) === true && isSame(each, { ...key, source: each.source });
+
+/**
+ * `problem` was seen. One that stood already is counted; one that was over comes up anew. One that has a cause is that of the cause,
+ * unless the source has been told of as such.
+ */
+export function raise(state: AlertState, { cause, follows, ...problem }: Problem, now: Date): AlertState {
+  const shared = state.problems.find((each) => isShared(each, problem));
+  if (shared && (cause?.name === shared.source || follows === true)) {
+    return put(state, { ...problem, source: shared.source, concerns: cause?.sources ?? shared.concerns! }, problem.source, now);
+  }
+  const rest = shared ? leave(state, shared, problem.source, now) : state;
+  const isTold = rest.problems.some((each) => isSame(each, problem) && each.over === undefined);
+  if (!cause || isTold) return put(rest, problem, undefined, now);
+  return put(rest, { ...problem, source: cause.name, concerns: cause.sources }, problem.source, now);
+}
+
+type Draft = Omit<StandingProblem, 'since' | 'seen' | 'times' | 'told' | 'seenIn'>;
+
+function put(state: AlertState, draft: Draft, seenIn: string | undefined, now: Date): AlertState {
   const at = now.toISOString();
-  const standing = state.problems.find((each) => isSame(each, problem));
+  const standing = state.problems.find((each) => isSame(each, draft));
   const others = state.problems.filter((each) => each !== standing);
-  const goesOn = standing !== undefined && standing.over === undefined;
-  const next: StandingProblem = goesOn
-    ? { ...problem, since: standing.since, seen: at, times: standing.times + 1, told: standing.told }
-    : { ...problem, since: at, seen: at, times: 1, told: {} };
+  const before = standing?.over === undefined ? standing : undefined;
+  const next: StandingProblem = {
+    ...draft,
+    ...(seenIn !== undefined && { seenIn: [...new Set([...(before?.seenIn ?? []), seenIn])] }),
+    ...(before
+      ? { since: before.since, seen: at, times: before.times + 1, told: before.told }
+      : { since: at, seen: at, times: 1, told: {} }),
+  };
   return { ...state, problems: [...others, next] };
 }
 
-/** What `key` names was looked at and is well. Nothing happens unless it was a problem. */
+/** What `key` names was looked at and is well. Nothing happens unless it was a problem, or a part of one. */
 export function clear(state: AlertState, key: ProblemKey, now: Date): AlertState {
+  const shared = state.problems.find((each) => isShared(each, key));
+  const rest = shared ? leave(state, shared, key.source, now) : state;
+  return { ...rest, problems: rest.problems.map((each) => (isSame(each, key) ? ended(each, now) : each)) };
+}
+
+/** What stands, by source; of what several have in common, one for each of these. */
+export function keysOf({ problems }: AlertState): ProblemKey[] {
+  return problems
+    .filter(({ over }) => over === undefined)
+    .flatMap(({ source, seenIn = [source], job, kind, object }) =>
+      seenIn.map((each) => ({ source: each, job, kind, ...(object !== undefined && { object }) })),
+    );
+}
+
+/** It is over when it is for the last of its sources. */
+function leave(state: AlertState, shared: StandingProblem, source: string, now: Date): AlertState {
+  const left = { ...shared, seenIn: shared.seenIn!.filter((each) => each !== source) };
   return {
     ...state,
-    problems: state.problems.map((each) =>
-      isSame(each, key) && each.over === undefined ? { ...each, over: now.toISOString(), told: {} } : each,
-    ),
+    problems: state.problems.map((each) => (each !== shared ? each : left.seenIn.length === 0 ? ended(left, now) : left)),
   };
+}
+
+function ended(problem: StandingProblem, now: Date): StandingProblem {
+  return problem.over === undefined ? { ...problem, over: now.toISOString(), told: {} } : problem;
 }
 
 /**

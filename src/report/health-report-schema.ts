@@ -9,6 +9,7 @@ export const checkSchema = object(
     object: { ...text, description: 'The target that was looked at.' },
     hint: { ...text, description: 'What to do; always there unless ok.' },
     unchecked: { const: true, description: 'It could not be looked at.' },
+    code: { ...text, description: 'Of the error that makes it fail.' },
   },
 );
 

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -7,14 +7,20 @@ import { promisify } from 'node:util';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { systemClock } from '../../../src/clock.ts';
 import type { JobOutcome } from '../../../src/jobs/job.ts';
+import type { SharedCauses } from '../../../src/jobs/shared-cause.ts';
 import { withAlerts } from '../../../src/jobs/with-alerts.ts';
 import { createLog } from '../../../src/log.ts';
 import { createAlertStore } from '../../../src/notify/alert-store.ts';
 import { createAlerts } from '../../../src/notify/alerts.ts';
+import { createPagerDuty } from '../../../src/notify/pagerduty.ts';
 import { createPinger } from '../../../src/notify/ping.ts';
 import { createWebhook } from '../../../src/notify/webhook.ts';
 import { createDiskStorage } from '../../../src/storage/disk.ts';
+import { backupManager } from '../../support/command.ts';
 import { startReceiver, type Receiver } from '../../support/receiver.ts';
+
+/** Nothing in common with other sources. */
+const OWN: SharedCauses = { target: () => undefined };
 
 let receiver: Receiver;
 let folder: string;
@@ -29,10 +35,13 @@ afterEach(async () => {
 });
 
 /** As after a restart: nothing is remembered but what is on disk. */
-async function run(outcome: JobOutcome | Error): Promise<JobOutcome> {
+async function run(outcome: JobOutcome | Error, source = 'shop', shared: SharedCauses = OWN): Promise<JobOutcome> {
   const storage = createDiskStorage({ name: 'reports', root: folder });
   const alerts = createAlerts({
-    notifiers: [createWebhook({ url: `${receiver.url}/hook`, secret: 'key', clock: systemClock })],
+    notifiers: [
+      createWebhook({ url: `${receiver.url}/hook`, secret: 'key', clock: systemClock }),
+      ...(shared === OWN ? [] : [createPagerDuty({ url: `${receiver.url}/pagerduty`, routingKey: 'routing' })]),
+    ],
     ...{ pings: ['ping'], store: createAlertStore([{ storage, prefix: '' }]), repeatMs: 3_600_000, timeoutMs: 500 },
     redact: (text) => text.replaceAll('hunter2', '***'),
   });
@@ -47,7 +56,7 @@ async function run(outcome: JobOutcome | Error): Promise<JobOutcome> {
   const pinger = createPinger({ name: 'ping', url: `${receiver.url}/ping`, exitStatus: false });
   const redact = (text: string) => text.replaceAll('hunter2', '***');
   const log = createLog('info', { destination: { write: () => undefined } });
-  return withAlerts(job, { source: 'shop', alerts, pinger, redact }).run({
+  return withAlerts(job, { source, alerts, pinger, shared, redact }).run({
     signal: new AbortController().signal,
     log,
     clock: systemClock,
@@ -93,6 +102,55 @@ test('A drill that proved all but missed an objective is told once, by that obje
   expect(told().map(({ kind, status }) => [kind, status])).toEqual([
     ['rto', 'problem'],
     ['rto', 'recovery'],
+  ]);
+});
+
+test('A server that is down is one problem of all its sources, until the last of them is well', async () => {
+  const sources = Array.from({ length: 50 }, (_, at) => `db${at}`);
+  const server = { name: 'server db.example:5432', sources };
+  const shared: SharedCauses = { server, target: () => undefined };
+  const down: JobOutcome = { outcome: 'failure', exitStatus: 10, error: { code: 'SOURCE_UNREACHABLE', message: 'refused' } };
+  const told = (path: string) => receiver.requests.filter((each) => each.path === path).map(({ body }) => JSON.parse(body));
+  for (const source of sources) await run(down, source, shared);
+  expect(told('/hook')).toEqual([
+    expect.objectContaining({
+      ...{ status: 'problem', source: server.name, concerns: sources, seenIn: ['db0'] },
+      title: 'nightly-backup of server db.example:5432 (50 sources: db0, db1, db2 and 47 more): refused',
+    }),
+  ]);
+  // What is its own is told for itself, and puts no end to what others have.
+  await run({ ...down, error: { code: 'SOURCE_PRIVILEGE', message: 'may not read' } }, 'db7', shared);
+  for (const source of sources.filter((name) => name !== 'db7')) await run(success, source, shared);
+  await run(success, 'db7', shared);
+  const key = 'db-backup/server%20db.example%3A5432/nightly-backup/failure';
+  expect(told('/pagerduty').map(({ event_action, dedup_key }) => [event_action, dedup_key])).toEqual([
+    ['trigger', key],
+    ['trigger', 'db-backup/db7/nightly-backup/failure'],
+    ['resolve', key],
+    ['resolve', 'db-backup/db7/nightly-backup/failure'],
+  ]);
+  expect(told('/hook').map(({ status, source }) => [status, source])).toEqual([
+    ['problem', server.name],
+    ['problem', 'db7'],
+    ['recovery', server.name],
+    ['recovery', 'db7'],
+  ]);
+});
+
+test('A look at several sources tells once of a server that does not answer, and of what comes of it', async () => {
+  const directory = join(folder, 'config');
+  await mkdir(directory);
+  const sources = Object.fromEntries(
+    ['crm', 'erp', 'shop'].map((name) => [name, { database: name, host: '127.0.0.1', port: 1 }]),
+  );
+  await writeFile(join(directory, 'default.json'), JSON.stringify({ sources }));
+  const env = { BACKUP_CONFIG_DIRECTORY: directory, BACKUP_DIR: folder, BACKUP_WORK_DIR: folder };
+  expect(await backupManager(['health'], { ...env, BACKUP_WEBHOOK_URL: `${receiver.url}/hook` })).toMatchObject({ status: 100 });
+  const told = receiver.requests.map(({ body }) => JSON.parse(body));
+  expect(told.map(({ source, object, concerns }) => [source, object, concerns])).toEqual([
+    ['server 127.0.0.1:1', 'database', ['crm', 'erp', 'shop']],
+    ['server 127.0.0.1:1', 'freshness', ['crm', 'erp', 'shop']],
+    ['server 127.0.0.1:1', 'copies local', ['crm', 'erp', 'shop']],
   ]);
 });
 

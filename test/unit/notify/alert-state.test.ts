@@ -6,6 +6,7 @@ import {
   delivered,
   due,
   failed,
+  keysOf,
   NOTHING,
   raise,
   reached,
@@ -94,6 +95,37 @@ describe('The state of alerts', () => {
     }
     expect(state.problems).toHaveLength(4);
     expect(state.problems.every(({ over }) => over === undefined)).toBe(true);
+  });
+
+  test('has one problem for all that depend on what is wrong, and one that outlasts its cause stays a part of it', () => {
+    const cause = { name: 'server db:5432', sources: ['shop', 'crm', 'erp'] };
+    const of = (source: string): Problem => ({ ...failure, source, cause });
+    let said: string[];
+    let state = raise(raise(NOTHING, of('shop'), at(0)), of('crm'), at(0));
+    [state, said] = told(state, at(0), ['mail']);
+    expect(said).toEqual(['mail problem 2']);
+    expect(state.problems).toMatchObject([{ source: 'server db:5432', seenIn: ['shop', 'crm'], concerns: cause.sources }]);
+    [state, said] = told(raise(state, of('erp'), at(1)), at(1), ['mail']);
+    expect(said).toEqual([]);
+    expect(keysOf(state).map(({ source }) => source)).toEqual(['shop', 'crm', 'erp']);
+    state = clear(clear(state, failure, at(2)), { ...failure, source: 'crm' }, at(2));
+    state = raise(state, { ...failure, source: 'erp', follows: true }, at(2));
+    [state, said] = told(state, at(2), ['mail']);
+    expect(said).toEqual([]);
+    [state, said] = told(clear(state, { ...failure, source: 'erp' }, at(3)), at(3), ['mail']);
+    expect(said).toEqual(['mail recovery 4']);
+    expect(state.problems).toEqual([]);
+  });
+
+  test('leaves a source that was told of by itself as it is, and takes one out that has come to have a reason of its own', () => {
+    const cause = { name: 'server db:5432', sources: ['shop', 'crm'] };
+    let said: string[];
+    let [state] = told(raise(NOTHING, failure, at(0)), at(0), ['mail']);
+    [state, said] = told(raise(state, { ...failure, cause }, at(1)), at(1), ['mail']);
+    expect([said, state.problems.map(({ source }) => source)]).toEqual([[], ['shop']]);
+    [state] = told(raise(NOTHING, { ...failure, cause }, at(0)), at(0), ['mail']);
+    [, said] = told(raise(state, failure, at(1)), at(1), ['mail']);
+    expect(said).toEqual(['mail recovery 1', 'mail problem 1']);
   });
 
   test('does not fall silent when the clock was set back', () => {
