@@ -15,6 +15,9 @@ export interface LoadFigures {
   readonly without: readonly number[];
   readonly withUs: readonly number[];
   readonly ratio: number;
+  /** With PostgreSQL's own receiver alone, which keeps what it receives on the same disk: nobody who streams can do with less. */
+  readonly bare: readonly number[];
+  readonly bareRatio: number;
   /** The most that was seen. */
   readonly segmentsBehind: number;
   /** Seconds between now and the newest instant that could be recovered, from the disk. */

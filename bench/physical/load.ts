@@ -1,7 +1,9 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { libpqEnvironment } from '../../src/postgres/connection.ts';
 import { readStreamState } from '../../src/wal/stream-state.ts';
 import { familyMemory } from '../run/process-tree.ts';
 import { median, type LoadFigures } from './figures.ts';
@@ -17,14 +19,15 @@ interface Seen {
   bytes: number;
 }
 
-/** `pgbench -c 8` in turn without and with the daemon that streams the WAL, for so many seconds each. */
+/** `pgbench -c 8` in turn without a stream, with a bare `pg_receivewal`, and with the daemon that streams the WAL, for so many seconds each. */
 export async function measureLoad(ground: Ground, rounds: number, seconds: number, signal: AbortSignal): Promise<LoadFigures> {
-  const [without, withUs]: [number[], number[]] = [[], []];
+  const [without, bare, withUs]: [number[], number[], number[]] = [[], [], []];
   const seen: Seen = { behind: 0, points: [], offSite: [], bytes: 0 };
   await ground.pgbench(`-n -c 8 -j 2 -T 5`);
   for (let round = 0; round < rounds; round += 1) {
     signal.throwIfAborted();
     without.push(await throughput(ground, seconds));
+    bare.push(await withReceiver(ground, async () => await throughput(ground, seconds)));
     const daemon = await startDaemon(ground);
     const watching = new AbortController();
     const watched = watch(ground, daemon.pid!, seen, watching.signal);
@@ -38,6 +41,7 @@ export async function measureLoad(ground: Ground, rounds: number, seconds: numbe
   await ground.sql(`SELECT pg_drop_replication_slot('db_backup')`);
   return {
     ...{ seconds, without, withUs, ratio: median(withUs) / median(without), segmentsBehind: seen.behind },
+    ...{ bare, bareRatio: median(bare) / median(without) },
     recoveryPoint: { median: median(seen.points), highest: Math.max(...seen.points) },
     ...(seen.offSite.length > 0 && { offSite: { median: median(seen.offSite), highest: Math.max(...seen.offSite) } }),
     daemonBytes: seen.bytes,
@@ -48,6 +52,31 @@ async function throughput(ground: Ground, seconds: number): Promise<number> {
   await ground.sql('CHECKPOINT');
   const output = await ground.pgbench(`-n -c 8 -j 2 -T ${seconds}`);
   return Number(/tps = ([\d.]+)/.exec(output)![1]);
+}
+
+/** As we start it, with nothing around it. */
+async function withReceiver(ground: Ground, use: () => Promise<number>): Promise<number> {
+  const { folder, programs, server } = ground;
+  const place = join(folder, 'bare');
+  await mkdir(place);
+  await ground.sql(`SELECT pg_create_physical_replication_slot('bare', true)`);
+  const receiver = spawn(join(programs.directory, 'pg_receivewal'), ['-D', place, '-S', 'bare', '--synchronous', '-w'], {
+    env: { PATH: '/usr/local/bin:/usr/bin:/bin', ...libpqEnvironment(server.connection) },
+    stdio: ['ignore', 'ignore', 'inherit'],
+  });
+  const active = `SELECT active FROM pg_replication_slots WHERE slot_name = 'bare'`;
+  const isActive = async (): Promise<boolean> => (await ground.sql<{ active: boolean }>(active))[0]!.active;
+  try {
+    while (!(await isActive())) await sleep(50);
+    return await use();
+  } finally {
+    const ended = once(receiver, 'exit');
+    receiver.kill('SIGINT');
+    await ended;
+    while (await isActive()) await sleep(50);
+    await ground.sql(`SELECT pg_drop_replication_slot('bare')`);
+    await rm(place, { recursive: true });
+  }
 }
 
 async function startDaemon(ground: Ground) {

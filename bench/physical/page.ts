@@ -53,12 +53,23 @@ function table(figures: readonly Figure[]): string[] {
   ];
 }
 
-function loadLines({ without, withUs, ratio, segmentsBehind, recoveryPoint, offSite, daemonBytes }: LoadFigures): string[] {
+function loadLines({
+  without,
+  withUs,
+  ratio,
+  bare,
+  bareRatio,
+  segmentsBehind,
+  recoveryPoint,
+  offSite,
+  daemonBytes,
+}: LoadFigures): string[] {
   const rates = (of: readonly number[]): string => of.map((each) => each.toFixed(0)).join(', ');
   return [
     '| | |',
     '| --- | --- |',
     `| transactions a second without us | ${rates(without)} |`,
+    `| with \`pg_receivewal\` alone | ${rates(bare)} (${bareRatio.toFixed(3)} of that without) |`,
     `| with us | ${rates(withUs)} (${ratio.toFixed(3)} of that without) |`,
     `| most that was not received | ${segmentsBehind.toFixed(2)} segments |`,
     `| recovery point, on disk | median ${recoveryPoint.median.toFixed(1)} s, highest ${recoveryPoint.highest.toFixed(1)} s |`,
