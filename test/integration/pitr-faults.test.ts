@@ -248,6 +248,44 @@ describe.each(MAJORS)('faults around point-in-time recovery of PostgreSQL %i', (
     }
   });
 
+  testLong('a role with no more rights than docs/pitr.md names streams, makes physical backups and recovers', async () => {
+    const env = { ...ground.env };
+    await ground.endDaemon('SIGTERM');
+    await ground.sql(
+      'CREATE ROLE backup LOGIN; ALTER ROLE backup REPLICATION; GRANT EXECUTE ON FUNCTION pg_switch_wal() TO backup',
+    );
+    ground.env['POSTGRES_USER'] = 'backup';
+    await ground.startDaemon();
+    const made = await ground.json('create-backup', '--physical');
+    expect(made).toMatchObject({ outcome: 'success' });
+    await ground.recoverableTo(await ground.mark());
+    const [{ n: marks }] = (await ground.sql('SELECT count(*)::int AS n FROM marks')) as [{ n: number }];
+    expect(await ground.recovered('by-the-role', '--base', made.label!)).toMatchObject({ marks });
+    const health = await ground.health();
+    for (const name of ['replication', 'wal stream', 'wal at source', 'base backup'])
+      expect(health[name]).toMatchObject({ verdict: 'ok' });
+    await ground.endDaemon('SIGTERM');
+    Object.assign(ground.env, env);
+  });
+
+  if (testWithMounts !== test.skip)
+    testLong('a disk that fills up while a server replays: it is told, and nothing is left that would start', async () => {
+      await ground.startDaemon();
+      await ground.sql("DO $$ BEGIN FOR i IN 1..400 LOOP EXECUTE format('CREATE TABLE many_%s (n int)', i); END LOOP; END $$");
+      await ground.recoverableTo(await ground.mark());
+      // Enough for what the backup has, and not for the tables that came since.
+      const { base } = await ground.json('recover', '--plan');
+      const manifest = await readFile(join(ground.folder, 'backups/base', base!, 'backup_manifest'), 'utf8');
+      const files = manifest.split('"Path"').length + 200;
+      const small = join(ground.folder, 'small');
+      await withMount(small, `size=2g,nr_inodes=${files}`, async () => {
+        const full = await ground.run('recover', '--start', '--into', join(small, 'data'), '--target', 'local');
+        expect(full).toMatchObject({ status: 20, stderr: expect.stringMatching(/ended before it was recovered.*No space left/) });
+        expect(await readdir(small)).toEqual([]);
+      });
+      await rm(small, { recursive: true });
+    });
+
   testLong(
     'of a standby no more is called recoverable than it has; its promotion is followed along the new timeline',
     async () => {
@@ -288,22 +326,6 @@ describe.each(MAJORS)('faults around point-in-time recovery of PostgreSQL %i', (
       expect(await ground.json('recover', '--plan', '--to', instant, '--timeline', '1')).toMatchObject({ timeline: 1 });
     },
   );
-
-  if (testWithMounts !== test.skip)
-    testLong('a disk that fills up while a server replays: it is told, and nothing is left that would start', async () => {
-      await ground.recoverableTo(await ground.mark());
-      await ground.sql("DO $$ BEGIN FOR i IN 1..400 LOOP EXECUTE format('CREATE TABLE many_%s (n int)', i); END LOOP; END $$");
-      await ground.recoverableTo(await ground.mark());
-      // Enough for what the backup has, and not for the tables that came since.
-      const files = (await readdir(ground.server.server.dataDirectory, { recursive: true })).length - 200;
-      const small = join(ground.folder, 'small');
-      await withMount(small, `size=2g,nr_inodes=${files}`, async () => {
-        const full = await ground.run('recover', '--start', '--into', join(small, 'data'), '--target', 'local');
-        expect(full).toMatchObject({ status: 20, stderr: expect.stringMatching(/ended before it was recovered.*No space left/) });
-        expect(await readdir(small)).toEqual([]);
-      });
-      await rm(small, { recursive: true });
-    });
 
   if (testWithMounts !== test.skip)
     testLong('a disk of the archive that is full: the source keeps its WAL, and as a last resort is freed of it', async () => {
