@@ -29,6 +29,7 @@ export async function measureLoad(ground: Ground, rounds: number, seconds: numbe
     without.push(await throughput(ground, seconds));
     bare.push(await withReceiver(ground, async () => await throughput(ground, seconds)));
     const daemon = await startDaemon(ground);
+    await caughtUp(ground, signal);
     const watching = new AbortController();
     const watched = watch(ground, daemon.pid!, seen, watching.signal);
     withUs.push(await throughput(ground, seconds));
@@ -94,9 +95,28 @@ async function startDaemon(ground: Ground) {
   return daemon;
 }
 
+/** What the source has kept for us since the round before is no part of this one. */
+async function caughtUp(ground: Ground, signal: AbortSignal): Promise<void> {
+  for (;;) {
+    signal.throwIfAborted();
+    const [row] = await ground.sql<{ behind: number | null }>(
+      `SELECT pg_wal_lsn_diff(pg_current_wal_flush_lsn(), restart_lsn)::float8 AS behind
+         FROM pg_replication_slots WHERE slot_name = 'db_backup'`,
+    );
+    const state = await readStreamState(incoming(ground));
+    const waiting = state?.targets.reduce((sum, { waitingFiles }) => sum + waitingFiles, 0);
+    if (row?.behind !== null && row !== undefined && row.behind < SEGMENT_BYTES && waiting === 0) return;
+    await sleep(SAMPLE_MS);
+  }
+}
+
+function incoming(ground: Ground): string {
+  return join(ground.env['BACKUP_DIR']!, 'wal/postgres/incoming');
+}
+
 /** How far what was received is behind the source, and how old the newest instant is that could be recovered. */
 async function watch(ground: Ground, pid: number, seen: Seen, signal: AbortSignal): Promise<void> {
-  const folder = join(ground.env['BACKUP_DIR']!, 'wal/postgres/incoming');
+  const folder = incoming(ground);
   while (!signal.aborted) {
     await sleep(SAMPLE_MS);
     const [row] = await ground.sql<{ now: string; behind: number | null }>(
