@@ -1,4 +1,10 @@
+import type { Stats } from 'node:fs';
+import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { absentAs } from '../errors.ts';
+import { onDisk } from '../storage/disk-error.ts';
 import type { Ledger } from './ledger.ts';
+import { LEDGER } from './ledger-file.ts';
 import { lookAtLedger, type LedgerLook, type LedgerMark } from './look-at-ledger.ts';
 
 /** How often all of the ledger is read again. */
@@ -15,7 +21,7 @@ export class LedgerWatch {
   #mark: LedgerMark | undefined;
   /** When all of it was begun to be read. */
   #wholeAt: Date | undefined;
-  #broken: { readonly look: LedgerLook; readonly at: Date } | undefined;
+  #broken: { readonly look: LedgerLook; readonly at: Date; readonly file: FileState } | undefined;
   /** One look at a time, so that two that ask at once do not both read all of it. */
   #last: Promise<unknown> = Promise.resolve();
 
@@ -23,7 +29,7 @@ export class LedgerWatch {
     this.#ledger = ledger;
   }
 
-  /** How the ledger is now. What was found broken stays so for some minutes. */
+  /** How the ledger is now. What was found broken stays so for some minutes, unless the file was changed but for new lines at its end. */
   look(now: Date): Promise<LedgerLook> {
     const look = this.#last.then(() => this.#look(now));
     this.#last = look.catch(() => undefined);
@@ -31,17 +37,32 @@ export class LedgerWatch {
   }
 
   async #look(now: Date): Promise<LedgerLook> {
-    if (this.#broken && isWithin(ROUND_MS, this.#broken.at, now)) return this.#broken.look;
-    const mark = this.#wholeAt && isWithin(WHOLE_MS, this.#wholeAt, now) ? this.#mark : undefined;
     const { folder, publicKey } = this.#ledger;
+    const file = await stateOf(join(folder, LEDGER));
+    const broken = this.#broken;
+    if (broken && isWithin(ROUND_MS, broken.at, now) && isSameOrLonger(broken.file, file)) return broken.look;
+    const mark = this.#wholeAt && isWithin(WHOLE_MS, this.#wholeAt, now) ? this.#mark : undefined;
     const look = await lookAtLedger(folder, mark, publicKey);
-    this.#broken = look.breaks.length > 0 ? { look, at: now } : undefined;
+    this.#broken = look.breaks.length > 0 ? { look, at: now, file } : undefined;
     if (look.mark) {
       this.#mark = look.mark;
       if (!mark) this.#wholeAt = now;
     }
     return look;
   }
+}
+
+/** Which file it is, and how it was when it was looked at; absent: there is none. */
+type FileState = Pick<Stats, 'ino' | 'size' | 'mtimeMs'> | undefined;
+
+function stateOf(path: string): Promise<FileState> {
+  return onDisk('read', path, () => absentAs(undefined, stat(path)));
+}
+
+/** Runs go on to be entered in a ledger that is broken. */
+function isSameOrLonger(before: FileState, now: FileState): boolean {
+  if (!before || !now) return before === now;
+  return before.ino === now.ino && (now.size > before.size || (now.size === before.size && now.mtimeMs === before.mtimeMs));
 }
 
 function isWithin(ms: number, before: Date, now: Date): boolean {

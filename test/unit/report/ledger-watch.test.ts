@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { appendFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
@@ -81,9 +81,12 @@ describe('The ledger of many sources', () => {
       expect.stringContaining('line 402: it names'),
       'line 401: its signature is not of what it says',
     ]);
-    await writeFile(file, whole);
+    // Another run is entered.
+    await appendFile(file, `${lines[0]!}\n`);
     expect(await watch.look(at('1T01:01'))).toBe(look);
-    expect(await watch.look(at('1T02:00'))).toMatchObject({ read: ENTRIES, breaks: [] });
+    expect((await watch.look(at('1T02:00'))).breaks.length).toBeGreaterThan(look.breaks.length);
+    await writeFile(file, whole);
+    expect(await watch.look(at('1T02:01'))).toMatchObject({ read: ENTRIES, breaks: [] });
   });
 
   test('is broken when its end was cut off after the last look', async () => {
