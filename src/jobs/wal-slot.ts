@@ -40,6 +40,16 @@ export async function prepareSlot(
   log: Log,
   signal: AbortSignal,
 ): Promise<void> {
+  await answered(
+    async (own) => {
+      const now = await identifyWalSource(connection, own);
+      if (now.systemIdentifier !== origin.systemIdentifier) throw anotherServer(origin.systemIdentifier, now.systemIdentifier);
+      await awaitUnused({ connection, slot }, stalled, own);
+    },
+    ANSWER_MS,
+    signal,
+  );
+  // Not before: the receiver of a daemon that was killed ends a moment later, and what it writes meanwhile would go into a file without a name.
   await removeUnpadded(folder, origin.segmentBytes);
   // A slot that nobody fetches from only fills the source's disk.
   const { bavail, bsize } = await statfs(folder);
@@ -50,15 +60,7 @@ export async function prepareSlot(
       retryable: true,
     });
   }
-  await answered(
-    async (own) => {
-      const now = await identifyWalSource(connection, own);
-      if (now.systemIdentifier !== origin.systemIdentifier) throw anotherServer(origin.systemIdentifier, now.systemIdentifier);
-      await makeSlot({ connection, slot }, { log, stalled }, own);
-    },
-    ANSWER_MS,
-    signal,
-  );
+  await answered(async (own) => await makeSlot({ connection, slot }, log, own), ANSWER_MS, signal);
 }
 
 /**
@@ -72,11 +74,8 @@ async function removeUnpadded(folder: string, segmentBytes: number): Promise<voi
   }
 }
 
-async function makeSlot(
-  { connection, slot }: SlotParts,
-  { log, stalled }: { readonly log: Log; readonly stalled: boolean },
-  signal: AbortSignal,
-): Promise<void> {
+/** Throws when another connection fetches from the slot; of one that stalled, it is ended. */
+async function awaitUnused({ connection, slot }: SlotParts, stalled: boolean, signal: AbortSignal): Promise<void> {
   await withClient(
     connection,
     async (client) => {
@@ -87,6 +86,16 @@ async function makeSlot(
         state = await readSlot(client, slot);
       }
       if (state?.active === true) throw inUse(slot, state);
+    },
+    { signal, untilAborted: true },
+  );
+}
+
+async function makeSlot({ connection, slot }: SlotParts, log: Log, signal: AbortSignal): Promise<void> {
+  await withClient(
+    connection,
+    async (client) => {
+      const state = await readSlot(client, slot);
       if (state && state.walStatus !== 'lost') return;
       if (state) {
         log.error(

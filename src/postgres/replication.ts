@@ -37,11 +37,12 @@ export async function identifyWalSource(connection: ConnectionOptions, signal?: 
   return await withClient(
     connection,
     async (client) => {
-      const { rows } = await client.query<{ systemid: string; timeline: number }>('IDENTIFY_SYSTEM');
+      const { rows } = await client.query<{ systemid: string; timeline: number | string }>('IDENTIFY_SYSTEM');
       const size = await client.query<{ wal_segment_size: string }>('SHOW wal_segment_size');
       return {
         systemIdentifier: rows[0]!.systemid,
-        timeline: rows[0]!.timeline,
+        // An int8 since PostgreSQL 16, which the driver gives as text.
+        timeline: Number(rows[0]!.timeline),
         segmentBytes: bytesOf(size.rows[0]!.wal_segment_size),
       };
     },

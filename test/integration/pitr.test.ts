@@ -240,10 +240,22 @@ describe.each(MAJORS)('point-in-time recovery of PostgreSQL %i', (major) => {
       )
     )
       await sleep(50);
+    // And the daemon, whose receiver lives a little longer: what it has just begun to write is not taken from under it.
+    while ((await ground.sql('SELECT FROM pg_replication_slots WHERE active')).length === 0) await sleep(50);
+    const [orphan] = (await processesWith(`pg_receivewal\0-D\0${ground.folder}`)) as [string];
+    process.kill(Number.parseInt(orphan, 10), 'SIGSTOP');
     await ground.endDaemon('SIGKILL');
     await ground.mark();
     await ground.sql('SELECT pg_switch_wal()');
+    const [{ name }] = (await ground.sql('SELECT pg_walfile_name(pg_current_wal_lsn() + 32000000) AS name')) as [
+      { name: string },
+    ];
+    const begun = join(ground.folder, 'backups/wal/postgres/incoming', `${name}.partial`);
+    await writeFile(begun, 'begun');
     await ground.startDaemon();
+    await ground.logged('the stream of WAL broke off');
+    expect(await readFile(begun, 'utf8')).toBe('begun');
+    process.kill(Number.parseInt(orphan, 10), 'SIGCONT');
     const last = await ground.mark();
     await ground.recoverableTo(last, ...from);
     const { windows } = await ground.json('list-backups', '--recoverable');
