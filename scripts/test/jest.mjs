@@ -6,6 +6,9 @@ import { REPOSITORY, runProgram } from './program.mjs';
 // `--experimental-vm-modules`: jest runs ES modules through it; the warning about it says nothing new.
 const NODE_OPTIONS = ['--experimental-vm-modules', '--disable-warning=ExperimentalWarning'];
 
+/** Of each run of jest. More than the processors of a small machine: tests on servers and in containers wait a lot. */
+const WORKERS = 3;
+
 /** A test that cannot run on this machine says so once, with `console.warn('not run: <what and why>')`. */
 const REASON = /^\s*not run: (.*)$/;
 
@@ -24,7 +27,7 @@ export async function runJest(sections, patterns, { env = {} } = {}) {
   const { status, output } = await runProgram(
     'jest/bin/jest.js',
     [
-      ...['--selectProjects', ...sections, '--json', `--outputFile=${report}`, '--maxWorkers=2', '--passWithNoTests'],
+      ...['--selectProjects', ...sections, '--json', `--outputFile=${report}`, `--maxWorkers=${WORKERS}`, '--passWithNoTests'],
       ...['--', ...patterns],
     ],
     {
