@@ -243,7 +243,9 @@ describe.each(MAJORS)('point-in-time recovery of PostgreSQL %i', (major) => {
     // And the daemon, whose receiver lives a little longer: what it has just begun to write is not taken from under it.
     while ((await ground.sql('SELECT FROM pg_replication_slots WHERE active')).length === 0) await sleep(50);
     const [orphan] = (await processesWith(`pg_receivewal\0-D\0${ground.folder}`)) as [string];
-    process.kill(Number.parseInt(orphan, 10), 'SIGSTOP');
+    const pid = Number.parseInt(orphan, 10);
+    process.kill(pid, 'SIGSTOP');
+    while (!(await readFile(`/proc/${pid}/status`, 'utf8')).includes('(stopped)')) await sleep(10);
     await ground.endDaemon('SIGKILL');
     await ground.mark();
     await ground.sql('SELECT pg_switch_wal()');
@@ -255,7 +257,7 @@ describe.each(MAJORS)('point-in-time recovery of PostgreSQL %i', (major) => {
     await ground.startDaemon();
     await ground.logged('the stream of WAL broke off');
     expect(await readFile(begun, 'utf8')).toBe('begun');
-    process.kill(Number.parseInt(orphan, 10), 'SIGCONT');
+    process.kill(pid, 'SIGCONT');
     const last = await ground.mark();
     await ground.recoverableTo(last, ...from);
     const { windows } = await ground.json('list-backups', '--recoverable');
