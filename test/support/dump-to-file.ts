@@ -62,12 +62,12 @@ export interface FileDump {
 
 /**
  * Dumps into a file of a folder of its own and hands it to `use`; the folder is removed afterwards. With `onRetry` a source
- * that changed meanwhile is dumped once more.
+ * that changed meanwhile is dumped once more, after what it returns.
  */
 export async function withDump<T>(
   server: TestServer,
   connection: ConnectionOptions,
-  options: Partial<DumpOptions> & Pick<Partial<DumpParts>, 'hooks' | 'signal'> & { onRetry?: (error: BackupError) => void },
+  options: Partial<DumpOptions> & Pick<Partial<DumpParts>, 'hooks' | 'signal'> & { onRetry?: (error: BackupError) => unknown },
   use: (dump: FileDump) => Promise<T>,
 ): Promise<T> {
   const folder = await mkdtemp(join(tmpdir(), 'dump-test-'));
@@ -97,7 +97,7 @@ export async function withDump<T>(
     // The job begins again in the same way, with a new file.
     const result = await attempt().catch(async (error: unknown) => {
       if (!onRetry || !(error instanceof BackupError) || error.code !== 'SOURCE_CHANGED') throw error;
-      onRetry(error);
+      await onRetry(error);
       await file.truncate();
       return await attempt();
     });

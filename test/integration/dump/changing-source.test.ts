@@ -25,8 +25,11 @@ interface Outcome {
   readonly restored: { readonly t: number | undefined; readonly other: number | undefined; readonly columns: number };
 }
 
-/** Dumps a small database while `hooks` change it, restores the dump with psql and looks at the result. */
-async function dumpWhile(hooks: (database: string) => DumpHooks): Promise<Outcome> {
+/**
+ * Dumps a small database while `hooks` change it, restores the dump with psql and looks at the result. A second attempt begins when all
+ * of `changes` are through, as after the pause of the job.
+ */
+async function dumpWhile(hooks: (database: string) => DumpHooks, changes: readonly Promise<unknown>[] = []): Promise<Outcome> {
   count += 1;
   const database = `changing_${String(count)}`;
   await server.sql('postgres', `CREATE DATABASE ${database}`);
@@ -39,7 +42,13 @@ async function dumpWhile(hooks: (database: string) => DumpHooks): Promise<Outcom
   return await withDump(
     server,
     server.database(database),
-    { hooks: hooks(database), onRetry: (error) => void retries.push(error) },
+    {
+      hooks: hooks(database),
+      onRetry: async (error) => {
+        retries.push(error);
+        await Promise.all(changes);
+      },
+    },
     async ({ result, path }) => {
       const copy = `${database}_restored`;
       await restoreWithPsql(server, path, copy);
@@ -156,13 +165,15 @@ describe('a source that changes between snapshot and lock', () => {
 describe('an exclusive lock asked for while the dump holds the table', () => {
   test('before the others have it: everything is let go, the change goes through, and the dump begins again', async () => {
     const altering: Promise<unknown>[] = [];
-    const { retries, rows, restored } = await dumpWhile((database) => ({
-      afterLocks: once(async () => {
-        altering.push(server.sql(database, 'ALTER TABLE t ADD COLUMN late int'));
-        await waitForBlockedLock(database);
+    const { retries, rows, restored } = await dumpWhile(
+      (database) => ({
+        afterLocks: once(async () => {
+          altering.push(server.sql(database, 'ALTER TABLE t ADD COLUMN late int'));
+          await waitForBlockedLock(database);
+        }),
       }),
-    }));
-    await Promise.all(altering);
+      altering,
+    );
     expect(retries.map(({ code }) => code)).toEqual(['SOURCE_CHANGED']);
     expect(retries[0]!.message).toContain('lock');
     expect(rows).toEqual({ t: 1000, other: 50 });
