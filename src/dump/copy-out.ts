@@ -1,5 +1,5 @@
 import type { Client, Connection, Submittable } from 'pg';
-import { CopySocket } from '../postgres/copy-socket.ts';
+import { BorrowedSocket } from '../postgres/copy-socket.ts';
 import type { CopyResult, CopyUnit } from './copy-unit.ts';
 import type { RowPacker } from './row-packer.ts';
 
@@ -28,7 +28,7 @@ export class CopyOut {
   #resolve!: () => void;
   #reject!: (error: unknown) => void;
   #connection: PgConnection | undefined;
-  #driver: ((chunk: Buffer) => void) | undefined;
+  #socket: BorrowedSocket | undefined;
   #unit = -1;
   #copying = false;
   #rows = 0;
@@ -50,11 +50,7 @@ export class CopyOut {
 
   submit(connection: Connection): void {
     this.#connection = connection;
-    const { stream } = this.#connection;
-    this.#driver = stream.listeners('data').at(-1) as (chunk: Buffer) => void;
-    stream.removeListener('data', this.#driver);
-    stream.on('data', this.#listen);
-    if (stream instanceof CopySocket) stream.borrowed = true;
+    this.#socket = new BorrowedSocket(this.#connection.stream, this.#listen);
     this.#connection.query(this.#text);
   }
 
@@ -67,12 +63,12 @@ export class CopyOut {
 
   handleError(error: unknown): void {
     this.#error ??= error;
-    this.#release();
+    this.#socket?.giveBack();
     this.#reject(this.#error);
   }
 
   handleReadyForQuery(): void {
-    this.#release();
+    this.#socket?.giveBack();
     if (this.#error === undefined && this.#unit !== this.#units.length - 1) this.#error = new Error('the server left out a COPY');
     if (this.#error === undefined) this.#resolve();
     else this.#reject(this.#error);
@@ -82,15 +78,6 @@ export class CopyOut {
   readonly handleDataRow = ignore;
   readonly handleEmptyQuery = ignore;
   readonly handlePortalSuspended = ignore;
-
-  #release(): void {
-    if (!this.#connection || !this.#driver) return;
-    const { stream } = this.#connection;
-    if (stream instanceof CopySocket) stream.borrowed = false;
-    stream.removeListener('data', this.#listen);
-    stream.on('data', this.#driver);
-    this.#driver = undefined;
-  }
 
   readonly #listen = (chunk: Buffer): void => {
     try {
@@ -132,8 +119,7 @@ export class CopyOut {
       this.#rows = result.rows;
       this.#finished({ table: this.#units[this.#unit]!.table, ...result });
     } else {
-      // A copy: the driver may keep a part of it.
-      this.#driver?.(Buffer.from(message));
+      this.#socket?.hand(message);
     }
   }
 

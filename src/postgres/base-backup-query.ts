@@ -1,6 +1,6 @@
 import type { Connection } from 'pg';
 import type { BaseBackupFacts, BaseBackupOptions, BaseBackupSink } from './base-backup-stream.ts';
-import { CopySocket } from './copy-socket.ts';
+import { BorrowedSocket } from './copy-socket.ts';
 
 /** Codes of the server's messages that are handled here; everything else is the driver's. */
 const COPY_OUT_RESPONSE = 0x48;
@@ -32,7 +32,7 @@ export class BaseBackupQuery {
   #resolve!: (facts: StreamFacts) => void;
   #reject!: (error: unknown) => void;
   #stream: Stream | undefined;
-  #driver: ((chunk: Buffer) => void) | undefined;
+  #socket: BorrowedSocket | undefined;
   /** Of the archive's bytes in the message that has begun, how many are still to come. */
   #left = 0;
   /** The beginning of a message whose end has not come. */
@@ -58,10 +58,7 @@ export class BaseBackupQuery {
   submit(connection: Connection): void {
     const stream = connection.stream as unknown as Stream;
     this.#stream = stream;
-    this.#driver = stream.listeners('data').at(-1) as (chunk: Buffer) => void;
-    stream.removeListener('data', this.#driver);
-    stream.on('data', this.#listen);
-    if (stream instanceof CopySocket) stream.borrowed = true;
+    this.#socket = new BorrowedSocket(stream, this.#listen);
     connection.query(this.#text);
   }
 
@@ -140,8 +137,7 @@ export class BaseBackupQuery {
     if (message[0] === COPY_DATA) this.#control(message.subarray(HEADER));
     else if (message[0] === COPY_OUT_RESPONSE) this.#beginStream();
     else if (message[0] === COPY_DONE) this.#endStream();
-    // A copy: the driver may keep a part of it.
-    else this.#driver?.(Buffer.from(message));
+    else this.#socket?.hand(message);
   }
 
   /** Older servers open a stream for each archive, in the order in which they listed the tablespaces, and one for the manifest. */

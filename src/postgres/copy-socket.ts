@@ -24,3 +24,35 @@ export class CopySocket extends Socket {
     });
   }
 }
+
+type Listener = (chunk: Buffer) => void;
+
+/** The driver's place at its socket while a query runs whose bytes do not pass through the driver (docs/adr/0009). */
+export class BorrowedSocket {
+  readonly #stream: NodeJS.ReadableStream;
+  readonly #listen: Listener;
+  #driver: Listener | undefined;
+
+  constructor(stream: NodeJS.ReadableStream, listen: Listener) {
+    this.#stream = stream;
+    this.#listen = listen;
+    this.#driver = stream.listeners('data').at(-1) as Listener;
+    stream.removeListener('data', this.#driver);
+    stream.on('data', listen);
+    if (stream instanceof CopySocket) stream.borrowed = true;
+  }
+
+  /** A message that is the driver's after all, as a copy: the driver may keep a part of it. */
+  hand(message: Buffer): void {
+    this.#driver?.(Buffer.from(message));
+  }
+
+  /** Does nothing when it was given back already. */
+  giveBack(): void {
+    if (!this.#driver) return;
+    if (this.#stream instanceof CopySocket) this.#stream.borrowed = false;
+    this.#stream.removeListener('data', this.#listen);
+    this.#stream.on('data', this.#driver);
+    this.#driver = undefined;
+  }
+}
