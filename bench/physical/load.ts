@@ -83,7 +83,14 @@ async function withReceiver(ground: Ground, use: () => Promise<number>): Promise
 async function startDaemon(ground: Ground) {
   const { program, env, bucket } = ground;
   const daemon = spawn(program.node, [join(program.cli, '../main.js')], {
-    env: { PATH: '/usr/local/bin:/usr/bin:/bin', ...env, ...bucket, PITR_ENABLED: 'true', BACKUP_SCHEDULE: '0 0 1 1 *' },
+    env: {
+      PATH: '/usr/local/bin:/usr/bin:/bin',
+      ...env,
+      ...bucket,
+      PITR_ENABLED: 'true',
+      BACKUP_SCHEDULE: '0 0 1 1 *',
+      BACKUP_CATCH_UP_HOURS: '0',
+    },
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   let said = '';

@@ -13,6 +13,7 @@ import {
   type SlotState,
   type WalSource,
 } from '../postgres/replication.ts';
+import { viewWal, type CommitsWait } from '../postgres/wal-view.ts';
 import { bytesText } from '../quantities.ts';
 import { answered } from './attempted.ts';
 import { anotherServer } from './claim-archive.ts';
@@ -33,13 +34,14 @@ export const ANSWER_MS = 15_000;
 /**
  * A source that has not noticed that a connection stalled keeps the slot to it for a minute: that one is ended there.
  * The slot is made when it is missing; that WAL was lost with it is told, and shows as a gap until the next physical backup.
+ * Says whose commits wait for us.
  */
 export async function prepareSlot(
   { connection, slot }: SlotParts,
   { origin, folder, stalled }: { readonly origin: WalSource; readonly folder: string; readonly stalled: boolean },
   log: Log,
   signal: AbortSignal,
-): Promise<void> {
+): Promise<CommitsWait> {
   await answered(
     async (own) => {
       const now = await identifyWalSource(connection, own);
@@ -60,7 +62,7 @@ export async function prepareSlot(
       retryable: true,
     });
   }
-  await answered(async (own) => await makeSlot({ connection, slot }, log, own), ANSWER_MS, signal);
+  return await answered(async (own) => await makeSlot({ connection, slot }, log, own), ANSWER_MS, signal);
 }
 
 /**
@@ -91,21 +93,23 @@ async function awaitUnused({ connection, slot }: SlotParts, stalled: boolean, si
   );
 }
 
-async function makeSlot({ connection, slot }: SlotParts, log: Log, signal: AbortSignal): Promise<void> {
-  await withClient(
+async function makeSlot({ connection, slot }: SlotParts, log: Log, signal: AbortSignal): Promise<CommitsWait> {
+  return await withClient(
     connection,
     async (client) => {
       const state = await readSlot(client, slot);
-      if (state && state.walStatus !== 'lost') return;
-      if (state) {
+      if (state?.walStatus === 'lost') {
         log.error(
           { slot },
           'the server has given up WAL that was not fetched yet: there is a gap until the next physical backup',
         );
         await dropSlot(client, slot);
       }
-      await createSlot(client, slot);
-      log.info({ slot }, 'the replication slot was made; from here on the source keeps its WAL until it is fetched');
+      if (state === undefined || state.walStatus === 'lost') {
+        await createSlot(client, slot);
+        log.info({ slot }, 'the replication slot was made; from here on the source keeps its WAL until it is fetched');
+      }
+      return (await viewWal(client, slot)).commits;
     },
     { signal, untilAborted: true },
   );

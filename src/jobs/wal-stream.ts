@@ -113,8 +113,7 @@ async function streamOnce(parts: WalStreamParts, watch: StreamWatch, context: Wa
       ...{ program, connection, slot, folder, signal: ends },
       prepare: async (stalled) => {
         await watch.mayReceive(ends);
-        await prepareSlot(parts, { origin, folder, stalled }, log, ends);
-        watch.receiving();
+        return { synchronous: watch.receiving(await prepareSlot(parts, { origin, folder, stalled }, log, ends)) };
       },
       holds: () => watch.holds,
       onGone: async (error) => {
@@ -148,7 +147,7 @@ async function streamOnce(parts: WalStreamParts, watch: StreamWatch, context: Wa
       // While the source does not answer there is nothing new to be told of it.
       const lookMs = Math.min(ANSWER_MS, parts.limits.stallMs);
       const isOurs = watch.receives;
-      const sample = await attempted(async (own) => await sampleSource(parts, PATIENCE_MS, own), lookMs, ends);
+      const sample = await attempted(async (own) => await sampleSource(parts, folder, PATIENCE_MS, own), lookMs, ends);
       await watch.look(sample, isOurs, ends);
     }),
   ];

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { WalMoment } from '../catalog/wal-meta.ts';
 import { BackupError, toBackupError } from '../errors.ts';
 import { checkWalStream, type StreamLimits } from '../health/wal-stream.ts';
+import type { CommitsWait } from '../postgres/wal-view.ts';
 import { bytesText } from '../quantities.ts';
 import { errorReport } from '../report/backup-report.ts';
 import type { Storage } from '../storage/storage.ts';
@@ -45,6 +46,8 @@ export class StreamWatch {
   #replayed = { before: '', last: '' };
   /** A receiver of ours is at work: only then what the slot says to be durable is durable here, and not elsewhere. */
   #receives = false;
+  /** It makes each message durable at once. */
+  #synchronous = false;
   /** When something came last, or the receiver began; monotonic, ms. */
   #movedAt: number;
   #failsSince: number | undefined;
@@ -81,9 +84,12 @@ export class StreamWatch {
     this.#receives = false;
   }
 
-  receiving(): void {
+  /** A receiver of ours begins; says whether it is to make each message durable at once. */
+  receiving(commits: CommitsWait): boolean {
     this.#receives = true;
+    this.#synchronous = this.#isWaitedFor(commits);
     this.#movedAt = this.#context.clock.monotonic();
+    return this.#synchronous;
   }
 
   get receives(): boolean {
@@ -118,8 +124,9 @@ export class StreamWatch {
     if (sample instanceof BackupError) this.#problem = sample;
     else {
       this.#source = sample.view;
-      await this.#note(sample, isOurs && this.#receives ? sample.flushedLsn : undefined);
+      await this.#note(sample, isOurs && this.#receives ? sample.durableLsn : undefined);
       await this.#lastResort(sample.view, signal);
+      this.#restartIfWaitedFor(sample.view);
     }
     await this.#holdIfFull();
     this.#restartIfStalled();
@@ -132,15 +139,15 @@ export class StreamWatch {
    * of what has reached it, the commit before the last that it has replayed, once the WAL up to there is durable here. What was noted of a
    * primary that the source was before stays true of the WAL that came from it, and of nothing else.
    */
-  async #note({ view, timeline, moment }: SourceSample, flushedLsn: string | undefined): Promise<void> {
+  async #note({ view, timeline, moment }: SourceSample, durableLsn: string | undefined): Promise<void> {
     const moments = this.#archive?.moments;
     if (!moments) return;
     moments.follow(timeline);
     const known = view.standby ? this.#replayedBefore(moment) : moment;
     if (known) moments.offer(known);
     // An idle standby brings nothing new.
-    if (view.standby && flushedLsn === view.lsn) this.#movedAt = this.#context.clock.monotonic();
-    const newest = flushedLsn === undefined ? undefined : moments.confirm(flushedLsn);
+    if (view.standby && durableLsn === view.lsn) this.#movedAt = this.#context.clock.monotonic();
+    const newest = durableLsn === undefined ? undefined : moments.confirm(durableLsn);
     if (!newest) return;
     this.#problem = undefined;
     this.#movedAt = this.#context.clock.monotonic();
@@ -188,6 +195,21 @@ export class StreamWatch {
       }),
     );
     this.#hold = new AbortController();
+  }
+
+  /** What is made durable once a second is not for commits that wait for it, and nobody else pays for more. */
+  #restartIfWaitedFor({ commits }: SourceView): void {
+    const isWaitedFor = this.#isWaitedFor(commits);
+    if (this.#held || !this.#receives || isWaitedFor === this.#synchronous) return;
+    const now = isWaitedFor ? 'wait for us now' : 'do not wait for us any more';
+    this.#hold.abort(
+      new BackupError('ABORTED', `the commits of the source ${now}: the receiver is started anew for that`, { retryable: true }),
+    );
+    this.#hold = new AbortController();
+  }
+
+  #isWaitedFor(commits: CommitsWait): boolean {
+    return this.#parts.limits.synchronous || commits !== 'nobody';
   }
 
   /** Only where it is configured so: the source's life before our archive. */

@@ -5,7 +5,7 @@ export interface WalView {
   /** Where its WAL ends; of a standby, what it has replayed. */
   readonly lsn: string;
   readonly standby: boolean;
-  /** Up to where we have said that all is durable; absent without a slot, and when the server has given our WAL up. */
+  /** Up to where we have said that all is durable: the whole segments at least; absent without a slot, and when the server has given our WAL up. */
   readonly flushedLsn?: string;
   /** WAL that it keeps for us. */
   readonly keptBytes: number;
@@ -46,8 +46,8 @@ SELECT place.lsn::text AS lsn, place.standby, s.restart_lsn::text AS flushed,
        (SELECT (setting::bigint * 1048576)::text FROM pg_catalog.pg_settings
          WHERE name = 'max_slot_wal_keep_size' AND setting::bigint >= 0) AS limit,
        pg_catalog.has_function_privilege('pg_catalog.pg_ls_waldir()', 'EXECUTE') AS may,
-       $1 = ANY (pg_catalog.regexp_split_to_array(
-                   pg_catalog.lower(pg_catalog.current_setting('synchronous_standby_names')), '[^a-z0-9_]+')) AS named,
+       ARRAY[$1::text, '*'] && pg_catalog.regexp_split_to_array(
+                   pg_catalog.lower(pg_catalog.current_setting('synchronous_standby_names')), '[^a-z0-9_*]+') AS named,
        (SELECT sync_state FROM pg_catalog.pg_stat_replication r WHERE r.pid = s.active_pid) AS sync
   FROM (SELECT pg_catalog.pg_is_in_recovery() AS standby,
                CASE WHEN pg_catalog.pg_is_in_recovery() THEN pg_catalog.pg_last_wal_replay_lsn()
@@ -76,20 +76,21 @@ function commitsWait(sync: string | null, named: boolean): CommitsWait {
   return named ? 'absent' : 'nobody';
 }
 
-/** Waits until all WAL before `lsn` is durable here, or `ms` have passed; says up to where it is. */
-export async function awaitFlush(
+/** Waits until all WAL before `lsn` has been written here, if not yet made durable, or `ms` have passed; says up to where it has been. */
+export async function awaitWritten(
   client: Pick<pg.Client, 'query'>,
   slot: string,
   lsn: string,
   { ms, signal, sleep }: { readonly ms: number; readonly signal: AbortSignal; readonly sleep: (ms: number) => Promise<void> },
 ): Promise<string | undefined> {
   for (let waited = 0; ; waited += POLL_MS) {
-    const { rows } = await client.query<{ flushed: string | null; done: boolean | null }>(
-      `SELECT restart_lsn::text AS flushed, restart_lsn >= $2::pg_lsn AS done
-         FROM pg_catalog.pg_replication_slots WHERE slot_name = $1 AND active`,
+    const { rows } = await client.query<{ written: string | null; done: boolean | null }>(
+      `SELECT write_lsn::text AS written, write_lsn >= $2::pg_lsn AS done
+         FROM pg_catalog.pg_replication_slots s JOIN pg_catalog.pg_stat_replication r ON r.pid = s.active_pid
+        WHERE slot_name = $1`,
       [slot, lsn],
     );
-    if (rows[0]?.done === true || waited >= ms || signal.aborted) return rows[0]?.flushed ?? undefined;
+    if (rows[0]?.done === true || waited >= ms || signal.aborted) return rows[0]?.written ?? undefined;
     await sleep(POLL_MS);
   }
 }
