@@ -41,10 +41,10 @@ export async function listRecoverable(
       ? ['Nothing can be recovered to an instant. `backup-manager create-backup --physical` makes a physical backup.']
       : tableLines(
           ['BASE', 'FROM', 'TO', 'TIMELINE', 'WAL', 'BUILDS ON'],
-          windows.map(({ base, fromTime, toTime, toLsn, timeline, segments, gap, parent }) => [
+          windows.map(({ base, fromTime, toTime, toLsn, timeline, segments, gap, short, parent }) => [
             base,
             fromTime,
-            `${toTime ?? toLsn}${gap === undefined ? '' : ` (${gap})`}`,
+            [toTime ?? toLsn, ...[gap, short].flatMap((why) => (why === undefined ? [] : `(${why})`))].join(' '),
             String(timeline),
             `${segments} segments`,
             parent ?? '',

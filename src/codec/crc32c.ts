@@ -23,6 +23,11 @@ export class Crc32c {
     return this;
   }
 
+  /** As the server holds it, without a sign. */
+  get value(): number {
+    return ~this.#state >>> 0;
+  }
+
   /** The four bytes, lowest first: as PostgreSQL writes it into a manifest on a little-endian machine. */
   digest(encoding: 'hex'): string {
     const bytes = Buffer.alloc(4);

@@ -46,6 +46,8 @@ export async function recover(
   const { workers, findServer } = parts;
   const { plan, inventory } = await chooseRecovery(parts, request, signal);
   const { manifest } = plan.base;
+  const { short } = plan.window;
+  if (short !== undefined) parts.log.warn({ why: short }, 'the open segment of WAL has less than was noted of it');
   const major = Number.parseInt(manifest.serverVersion, 10);
   const programs = await parts.findPrograms(major);
   await before?.(major);

@@ -63,5 +63,6 @@ function nearest(windows: readonly RecoverableWindow[], target: RecoveryTarget):
     ...(after === undefined ? [] : [`the first after it is ${after}`]),
   ];
   const gap = windows.find((window) => window.gap !== undefined)?.gap;
-  return `${parts.join(', ')}${gap === undefined ? '' : ` (${gap})`}`;
+  const whys = [gap, windows[0]?.short].flatMap((why) => (why === undefined ? [] : ` (${why})`));
+  return `${parts.join(', ')}${whys.join('')}`;
 }

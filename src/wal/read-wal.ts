@@ -1,33 +1,14 @@
-import { createHash } from 'node:crypto';
-import { readdir, readFile } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
-import { readObject } from '../catalog/catalog.ts';
-import { parseLsn } from '../catalog/lsn.ts';
+import { readdir } from 'node:fs/promises';
+import { basename, join } from 'node:path';
 import { parseHistory, type TimelineSwitch } from '../catalog/timeline-history.ts';
-import { parseWalMeta, type WalMoment } from '../catalog/wal-meta.ts';
-import { parseWalFile, parseWalKey, segmentOf, WAL_META, walFolder, walKey, type WalFile } from '../catalog/wal-names.ts';
+import type { WalMoment } from '../catalog/wal-meta.ts';
+import { parseWalFile, parseWalKey, WAL_META, walFolder, walKey, type WalFile } from '../catalog/wal-names.ts';
 import { CODECS, type CodecName } from '../codec/codec.ts';
-import { decompressFrame } from '../codec/frame.ts';
 import { BackupError, toBackupError } from '../errors.ts';
 import type { Storage } from '../storage/storage.ts';
-import { recoverable, type BaseFacts, type Recoverable, type StoredWal } from './recoverable.ts';
-import { readSegmentHeader } from './segment-header.ts';
-import { readLastMoment } from './stream-state.ts';
-
-/** One copy of a file of WAL: on a target, or still where it is received. */
-type WalCopy = StoredWalCopy | ReceivedWal;
-
-interface ReceivedWal {
-  readonly path: string;
-  readonly bytes: number;
-}
-
-interface StoredWalCopy {
-  readonly target: Storage;
-  readonly key: string;
-  readonly codec: CodecName;
-  readonly bytes: number;
-}
+import { fetchOpen, lookAtOpen } from './open-segment.ts';
+import { recoverable, type BaseFacts, type OpenLook, type Recoverable, type StoredWal } from './recoverable.ts';
+import { fetchCopy, momentsOfCopy, type ReceivedWal, type StoredWalCopy, type WalCopy } from './wal-copy.ts';
 
 export interface WalPlaces {
   readonly targets: readonly Storage[];
@@ -84,7 +65,10 @@ export async function readWal(
   return { segmentBytes, copies, histories };
 }
 
-/** What can be recovered from these backups and this WAL; reads the metas of the last segments, for their times. */
+/**
+ * What can be recovered from these backups and this WAL; reads the metas of the last segments, for their times. An open segment is read as
+ * a whole: its file has its full size from the start, and counts as far as its records go.
+ */
 export async function recoverableFrom(
   bases: readonly BaseFacts[],
   inventory: WalInventory,
@@ -98,14 +82,27 @@ export async function recoverableFrom(
     if (kind === 'partial') open.add(file.slice(0, -PARTIAL.length));
   }
   const known = new Map<string, readonly WalMoment[]>();
+  const looks = new Map<string, OpenLook>();
   const wal: StoredWal = {
     ...{ segmentBytes: inventory.segmentBytes, segments, open, histories: inventory.histories },
     momentsOf: (segment) => known.get(segment) ?? [],
+    lookOf: (segment) => looks.get(segment),
+  };
+  const ask = async (name: string): Promise<readonly WalMoment[]> => {
+    if (segments.has(name)) return await momentsOf(inventory, name, options.signal);
+    const { moments, ...look } = await lookAtOpen(
+      inventory,
+      name + PARTIAL,
+      inventory.copies.get(name + PARTIAL)!,
+      options.signal,
+    );
+    looks.set(name, look);
+    return moments;
   };
   const draft = recoverable(bases, wal, options.timeline);
   for (const window of draft.windows) {
     for (const name of window.segments.slice(-ASKED).toReversed()) {
-      const moments = known.get(name) ?? (await momentsOf(inventory, segments.has(name) ? name : name + PARTIAL, options.signal));
+      const moments = known.get(name) ?? (await ask(name));
       known.set(name, moments);
       if (moments.length > 0) break;
     }
@@ -113,9 +110,10 @@ export async function recoverableFrom(
   return recoverable(bases, wal, options.timeline);
 }
 
-/** Raw bytes of a file of WAL, whole and checked, from the first target that has it so. */
+/** Raw bytes of a file of WAL, whole and checked, from the first target that has it so; of an open segment the copy that goes farthest. */
 export async function fetchWal(inventory: WalInventory, file: string, signal?: AbortSignal): Promise<Uint8Array> {
   const copies = inventory.copies.get(file) ?? [];
+  if (file.endsWith(PARTIAL) && copies.length > 1) return await fetchOpen(inventory, file, copies, signal);
   let failure: BackupError | undefined;
   for (const copy of copies) {
     try {
@@ -175,45 +173,11 @@ async function received(folder: string, segmentBytes: number): Promise<ReceivedW
   return names.flatMap((name) => (parseWalFile(name, segmentBytes) ? [{ path: join(folder, name), bytes: segmentBytes }] : []));
 }
 
-async function fetchCopy(
-  copy: WalCopy,
-  file: string,
-  systemIdentifier: string | undefined,
-  signal?: AbortSignal,
-): Promise<Uint8Array> {
-  if ('path' in copy) return await readFile(copy.path, { signal });
-  const { target, key, codec } = copy;
-  const meta = parseWalMeta(await readObject(target, key + WAL_META, signal), target.location(key + WAL_META));
-  const stored = await readObject(target, key, signal);
-  const damaged = (problem: string, cause?: unknown): BackupError =>
-    new BackupError('BACKUP_DAMAGED', `the file of WAL ${target.location(key)} is damaged: ${problem}`, {
-      cause,
-      hint: 'Another target may have a whole copy. Without one, what was committed after it cannot be recovered.',
-    });
-  // The open segment is replaced while it is read: its own checksum, which decompression compares, has to do.
-  const isFinished = !file.endsWith(PARTIAL);
-  if (isFinished && sha256(stored) !== meta.sha256) throw damaged('its bytes are not those that were stored');
-  let raw: Uint8Array;
-  try {
-    raw = await decompressFrame(codec, stored, meta.rawBytes);
-  } catch (error) {
-    throw damaged((error as Error).message, error);
-  }
-  if (isFinished && sha256(raw) !== meta.rawSha256) throw damaged('its content is not what was stored');
-  if (isFinished && systemIdentifier !== undefined && !file.endsWith('.history')) {
-    // A server that meets foreign WAL takes it for the end, and opens.
-    const { systemIdentifier: found } = readSegmentHeader(raw, file);
-    if (found !== systemIdentifier) throw damaged(`it is from another server (${found})`);
-  }
-  return raw;
-}
-
 /** Looks at the source's clock that lie in a file; none where no copy says. */
 export async function momentsOf(inventory: WalInventory, file: string, signal?: AbortSignal): Promise<readonly WalMoment[]> {
   for (const copy of inventory.copies.get(file) ?? []) {
     try {
-      const moments =
-        'path' in copy ? await receivedMoments(copy.path, inventory.segmentBytes) : await storedMoments(copy, signal);
+      const moments = await momentsOfCopy(copy, inventory.segmentBytes, signal);
       if (moments.length > 0) return moments;
     } catch {
       // Another target may say it; without any, the segment just has no known times.
@@ -221,21 +185,4 @@ export async function momentsOf(inventory: WalInventory, file: string, signal?: 
     }
   }
   return [];
-}
-
-async function storedMoments({ target, key }: StoredWalCopy, signal?: AbortSignal): Promise<readonly WalMoment[]> {
-  return parseWalMeta(await readObject(target, key + WAL_META, signal), target.location(key + WAL_META)).moments;
-}
-
-/** The last moment that the receiver's daemon noted, if it lies in this file. */
-async function receivedMoments(path: string, segmentBytes: number): Promise<readonly WalMoment[]> {
-  const moment = await readLastMoment(dirname(path));
-  const file = parseWalFile(basename(path), segmentBytes);
-  if (moment === undefined || file === undefined || file.kind === 'history') return [];
-  if (moment.timeline !== undefined && moment.timeline !== file.timeline) return [];
-  return segmentOf(parseLsn(moment.lsn), segmentBytes) === file.number ? [moment] : [];
-}
-
-function sha256(bytes: Uint8Array): string {
-  return createHash('sha256').update(bytes).digest('hex');
 }

@@ -15,6 +15,14 @@ export interface BaseFacts {
   readonly includesWal: boolean;
 }
 
+/** What the bytes of an open segment's best copy say. */
+export interface OpenLook {
+  /** All WAL before it is there. */
+  readonly reach: bigint;
+  /** Why that is less than was promised, in words; absent when it is not. */
+  readonly short?: string;
+}
+
 /** The stored WAL of one cluster. */
 export interface StoredWal {
   readonly segmentBytes: number;
@@ -22,6 +30,8 @@ export interface StoredWal {
   readonly segments: ReadonlySet<string>;
   /** The copy of the segment that was being written: the last piece of a timeline. */
   readonly open: ReadonlySet<string>;
+  /** Of an open segment: how far its copy goes. `undefined`: nobody has looked yet, and all of it is taken to be there. */
+  readonly lookOf: (segment: string) => OpenLook | undefined;
   /** By timeline: its ancestors. The first has none. */
   readonly histories: ReadonlyMap<number, readonly TimelineSwitch[]>;
   /** Known moments of a segment, in order. */
@@ -43,6 +53,8 @@ export interface RecoverableWindow {
   readonly segments: readonly string[];
   /** Why it ends where it does, when more WAL is stored behind it. */
   readonly gap?: string;
+  /** Why it ends before what was noted of its open segment: no copy of it goes so far. */
+  readonly short?: string;
 }
 
 /** One that lacks WAL to become consistent. */
@@ -94,13 +106,13 @@ function windowOf(base: BaseFacts, wal: StoredWal, wanted: number | undefined): 
   const isOpen = last !== undefined && !wal.segments.has(last);
   const moments = segments.toReversed().map((name) => wal.momentsOf(name).at(-1));
   const newest = moments.find((moment) => moment !== undefined);
-  // Of an open segment it is not known how far it is filled, only that what was noted lies in it.
-  const reached = isOpen && newest !== undefined ? parseLsn(newest.lsn) : (number + (isOpen ? 1n : 0n)) * BigInt(segmentBytes);
+  const look = isOpen ? wal.lookOf(last) : undefined;
+  const reached = look?.reach ?? (number + (isOpen ? 1n : 0n)) * BigInt(segmentBytes);
   const ownWal = base.includesWal && reached < end;
   if (reached < end && !base.includesWal) {
     return {
       base: base.label,
-      why: `it needs WAL up to ${base.endLsn}: ${gap ?? segmentName(timeline, number, segmentBytes) + ' is not stored'}`,
+      why: `it needs WAL up to ${base.endLsn}: ${gap ?? look?.short ?? segmentName(timeline, number, segmentBytes) + ' is not stored'}`,
     };
   }
   return {
@@ -114,6 +126,7 @@ function windowOf(base: BaseFacts, wal: StoredWal, wanted: number | undefined): 
     ...(newest !== undefined && newest.time > base.finishedAt && { toTime: newest.time }),
     segments,
     ...(gap !== undefined && { gap }),
+    ...(look?.short !== undefined && { short: look.short }),
   };
 }
 

@@ -5,8 +5,10 @@ import type { WalMoment } from '../catalog/wal-meta.ts';
 import { parseWalFile, type WalFile } from '../catalog/wal-names.ts';
 import type { Clock } from '../clock.ts';
 import type { CodecName } from '../codec/codec.ts';
+import type { BackupError } from '../errors.ts';
 import type { Storage } from '../storage/storage.ts';
 import { Moments } from './moments.ts';
+import { provenOf } from './open-segment.ts';
 import { packWal, removeOpenSegment, storeOpenSegment, storeWal, type PackedWal, type WalOrigin } from './store-wal-file.ts';
 import type { Reached, TargetView } from './stream-state.ts';
 
@@ -79,17 +81,22 @@ export class WalArchive {
     return done.map(({ name }) => name);
   }
 
-  /** Copies the open segment where it has changed. Its file has its full size from the start, so the content tells. */
+  /**
+   * Copies the open segment where it has changed. Its file has its full size from the start, so the content tells. Throws, leaving the copy
+   * that is there, when its bytes do not go as far as is known to be received.
+   */
   async copyOpenSegment(target: Storage, signal: AbortSignal): Promise<void> {
     const file = (await this.#files()).findLast(({ kind }) => kind === 'partial');
     if (!file) return;
     const moment = this.moments.newest;
     // Between looking and reading the receiver may have given it its final name: then it is finished, and stored by `store`.
-    const packed = await this.#pack(file).catch((error: unknown) => {
+    const read = await this.#pack(file).catch((error: unknown) => {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
       throw error;
     });
-    if (!packed) return;
+    if (!read) return;
+    const { packed, problem } = read;
+    if (problem) throw problem;
     const held = this.#heldBy(target);
     const sha256 = packed.meta.rawSha256;
     const isThere = held.open?.name === file.name && held.open.sha256 === sha256;
@@ -125,7 +132,7 @@ export class WalArchive {
     for (const target of targets) await this.store(target, signal);
     for (const file of await this.#files()) {
       if (file.kind === 'partial') {
-        const packed = await this.#pack(file);
+        const { packed } = await this.#pack(file);
         for (const target of targets) await storeOpenSegment(target, packed, signal);
       }
       await rm(join(folder, file.name));
@@ -155,19 +162,20 @@ export class WalArchive {
 
   async #packFinished(file: WalFile): Promise<PackedWal> {
     if (this.#packed?.name !== file.name) {
-      const packed = this.#pack(file);
+      const packed = this.#pack(file).then((read) => read.packed);
       packed.catch(() => (this.#packed = undefined));
       this.#packed = { name: file.name, packed };
     }
     return await this.#packed.packed;
   }
 
-  async #pack(file: WalFile): Promise<PackedWal> {
+  async #pack(file: WalFile): Promise<{ readonly packed: PackedWal; readonly problem?: BackupError }> {
     const { folder, segmentBytes } = this.#options;
     // The moments first: what is written afterwards is later than they are.
-    const moments = file.kind === 'history' ? [] : this.moments.inSegment(file, segmentBytes, file.kind === 'segment');
+    const noted = file.kind === 'history' ? [] : this.moments.inSegment(file, segmentBytes, file.kind === 'segment');
     const raw = await readFile(join(folder, file.name));
-    return await packWal(file, raw, { ...this.#options, moments });
+    const { moments, problem } = file.kind === 'partial' ? provenOf(file, raw, noted) : { moments: noted };
+    return { packed: await packWal(file, raw, { ...this.#options, moments }), ...(problem && { problem }) };
   }
 
   async #files(): Promise<WalFile[]> {

@@ -10,7 +10,8 @@ const base = (label: string, over: Partial<BaseFacts> = {}): BaseFacts => ({
 const name = (timeline: number, number: number): string =>
   `${String(timeline).padStart(8, '0')}00000000${number.toString(16).toUpperCase().padStart(8, '0')}`;
 const wal = (segments: string[], over: Partial<StoredWal> = {}): StoredWal => ({
-  ...{ segmentBytes: MB16, segments: new Set(segments), open: new Set<string>(), histories: new Map(), momentsOf: () => [] },
+  ...{ segmentBytes: MB16, segments: new Set(segments), open: new Set<string>(), histories: new Map() },
+  ...{ momentsOf: () => [], lookOf: () => undefined },
   ...over,
 });
 
@@ -38,18 +39,21 @@ describe('what can be recovered', () => {
     expect(window).toMatchObject({ fromLsn: '0/2000100', toLsn: '0/2000100', segments: [] });
   });
 
-  test('of an open segment only what was noted of it counts', () => {
+  test('an open segment counts as far as its copy goes, and why that is less than was noted is said', () => {
     const stored = wal([name(1, 2)], {
       open: new Set([name(1, 3)]),
+      lookOf: () => ({ reach: 0x3000500n, short: 'it goes to 0/3000500' }),
       momentsOf: (segment) => (segment === name(1, 3) ? [{ time: '2026-01-01T00:10:00Z', lsn: '0/3000500' }] : []),
     });
     const [window] = recoverable([base('b')], stored).windows;
     expect(window).toMatchObject({ toLsn: '0/3000500', toTime: '2026-01-01T00:10:00Z', segments: [name(1, 2), name(1, 3)] });
+    expect(window).toMatchObject({ short: 'it goes to 0/3000500' });
   });
 
   test('an open segment with others behind it was never finished: a gap', () => {
     const stored = wal([name(1, 2), name(1, 4)], {
       open: new Set([name(1, 3)]),
+      lookOf: () => ({ reach: 0x3000500n }),
       momentsOf: () => [{ time: '2026-01-01T00:10:00Z', lsn: '0/3000500' }],
     });
     expect(recoverable([base('b')], stored).windows[0]).toMatchObject({
@@ -61,7 +65,7 @@ describe('what can be recovered', () => {
   test('a base is not usable by an open segment that may end before it', () => {
     const stored = wal([], {
       open: new Set([name(1, 2)]),
-      momentsOf: () => [{ time: '2026-01-01T00:10:00Z', lsn: '0/2000080' }],
+      lookOf: () => ({ reach: 0x2000080n }),
     });
     expect(recoverable([base('b')], stored).windows).toEqual([]);
   });
