@@ -1,6 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { publishBase, takeBase, type StoredBase, type TakeBaseOptions } from '../base/take-base.ts';
-import { baseLabel } from '../catalog/base-manifest.ts';
 import type { CodecName } from '../codec/codec.ts';
 import { BackupError, toBackupError } from '../errors.ts';
 import { IncrementalRefused } from '../postgres/base-backup-stream.ts';
@@ -17,6 +16,7 @@ import type { RetryPolicy } from '../storage/retrying.ts';
 import type { Storage } from '../storage/storage.ts';
 import { readWal, recoverableFrom } from '../wal/read-wal.ts';
 import { checkTargets } from './check-targets.ts';
+import { chooseLabel, PHYSICAL } from './choose-label.ts';
 import { chooseParent } from './choose-parent.ts';
 import { expirePhysical } from './expire-physical.ts';
 import type { Job, JobContext, JobOutcome } from './job.ts';
@@ -148,8 +148,11 @@ async function backUp(parts: BaseBackupParts, context: JobContext, startedAt: Da
     ...{ source, connection, targets: usable, incrementals: parts.incrementals, signal },
     server: { major: server.major, systemIdentifier: origin.systemIdentifier },
   });
+  const notListed = (target: string, error: BackupError): void =>
+    log.warn({ target, ...errorReport(error) }, 'a target cannot be listed');
+  const label = await chooseLabel(PHYSICAL, source, startedAt, usable, signal, notListed);
   const options: TakeBaseOptions = {
-    ...{ label: baseLabel(source, startedAt), source, connection, targets: usable },
+    ...{ label, source, connection, targets: usable },
     server: { version: server.version, systemIdentifier: origin.systemIdentifier, segmentBytes: origin.segmentBytes },
     ...(spool && usable.includes(spool) && { spool }),
     compress: { codec: parts.codec, level: parts.level, workers: parts.workers },

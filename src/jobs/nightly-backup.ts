@@ -5,7 +5,7 @@ import { lockSource, type SourceLock } from '../postgres/source-lock.ts';
 import { writeReport } from '../report/report-file.ts';
 import type { NightlyBackupParts } from './backup-parts.ts';
 import { checkTargets } from './check-targets.ts';
-import { chooseLabel } from './choose-label.ts';
+import { chooseLabel, LOGICAL } from './choose-label.ts';
 import { Hooks } from './hooks.ts';
 import { expectedSize } from './expected-size.ts';
 import { inspectSource } from './inspect-source.ts';
@@ -122,7 +122,7 @@ async function backUp(
     const { codec } = parts.dump;
     const notListed = warn('a target could not be listed; the dump goes on');
     const expected = await expectedSize(parts.source, codec, source.databaseBytes, usable, signal, notListed);
-    const label = await chooseLabel(parts.source, record.startedAt, usable, signal, notListed);
+    const label = await chooseLabel(LOGICAL, parts.source, record.startedAt, usable, signal, notListed);
     record.label = label;
 
     const onTargetFailure = (target: string, error: BackupError) => {

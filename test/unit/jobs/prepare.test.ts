@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, test } from '@jest/globals';
 import { labelOf } from '../../../src/catalog/names.ts';
 import { BackupError } from '../../../src/errors.ts';
 import { checkTargets } from '../../../src/jobs/check-targets.ts';
-import { chooseLabel } from '../../../src/jobs/choose-label.ts';
+import { chooseLabel, LOGICAL, PHYSICAL } from '../../../src/jobs/choose-label.ts';
 import { expectedSize } from '../../../src/jobs/expected-size.ts';
 import { sweepLeftovers, type SweepOptions } from '../../../src/jobs/sweep-leftovers.ts';
 import { bytesContent } from '../../../src/storage/content.ts';
@@ -50,22 +50,31 @@ describe('Checking targets', () => {
 
 describe('The label', () => {
   test('is that of the start', async () => {
-    expect(await chooseLabel('shop', STARTED, [await holding('local')], signal, unexpected)).toBe('backup_shop_20260102_030405');
+    expect(await chooseLabel(LOGICAL, 'shop', STARTED, [await holding('local')], signal, unexpected)).toBe(
+      'backup_shop_20260102_030405',
+    );
   });
 
   test('is that of the next free second when any target has anything under it, be it left over', async () => {
     const local = await holding('local', ['full/backup_shop_20260102_030405.sql.gz']);
     const s3 = await holding('s3', ['full/backup_shop_20260102_030406.sql.zst.toc']);
-    expect(await chooseLabel('shop', STARTED, [local, s3], signal, unexpected)).toBe('backup_shop_20260102_030407');
+    expect(await chooseLabel(LOGICAL, 'shop', STARTED, [local, s3], signal, unexpected)).toBe('backup_shop_20260102_030407');
+  });
+
+  test('of a physical backup is one that no physical backup has', async () => {
+    const local = await holding('local', ['base/base_shop_20260102_030405/base.tar.gz'], ['base/base_shop_20260102_030406.meta']);
+    expect(await chooseLabel(PHYSICAL, 'shop', STARTED, [local], signal, unexpected)).toBe('base_shop_20260102_030407');
   });
 
   test('is chosen without a target that cannot be listed, unless no other is left', async () => {
     const local = await holding('local', ['full/backup_shop_20260102_030405.sql.gz']);
     const failed: string[] = [];
     const note = (target: string) => void failed.push(target);
-    expect(await chooseLabel('shop', STARTED, [local, broken('s3', 'list')], signal, note)).toBe('backup_shop_20260102_030406');
+    expect(await chooseLabel(LOGICAL, 'shop', STARTED, [local, broken('s3', 'list')], signal, note)).toBe(
+      'backup_shop_20260102_030406',
+    );
     expect(failed).toEqual(['s3']);
-    await expect(chooseLabel('shop', STARTED, [broken('s3', 'list')], signal, note)).rejects.toMatchObject({
+    await expect(chooseLabel(LOGICAL, 'shop', STARTED, [broken('s3', 'list')], signal, note)).rejects.toMatchObject({
       code: 'STORAGE_UNAVAILABLE',
     });
   });
