@@ -54,6 +54,9 @@ export class IncrementalRefused extends Error {
   override readonly name = 'IncrementalRefused';
 }
 
+const DATA_CORRUPTED = 'XX001';
+/** The server itself names no more than five pages of a file. */
+const MOST_WARNINGS = 20;
 /** The oldest server that sends a manifest of the files with their checksums. */
 const OLDEST_MAJOR = 13;
 /** From here on the options are in parentheses, all files come in one stream, and archives have their end mark. */
@@ -61,8 +64,8 @@ const ONE_STREAM_MAJOR = 15;
 
 /**
  * A base backup through the replication protocol, checksums of pages verified by the server on the way. Needs a role with REPLICATION.
- * Throws SOURCE_VERSION, SOURCE_PRIVILEGE and the errors of `connect`; SOURCE_FAILED for what the server says in between; for an incremental
- * one IncrementalRefused, before anything was handed to the sink.
+ * Throws SOURCE_VERSION, SOURCE_PRIVILEGE and the errors of `connect`; SOURCE_FAILED for what the server says in between, damaged pages among
+ * it, which are named; for an incremental one IncrementalRefused, before anything was handed to the sink.
  */
 export async function streamBaseBackup(
   connection: ConnectionOptions,
@@ -74,6 +77,11 @@ export async function streamBaseBackup(
   const client = await connect(connection, {
     ...{ replication: true, socket: () => new CopySocket() },
     ...(signal && { signal }),
+  });
+  // Of damaged pages the server names each as it meets it, and refuses at the end.
+  const warnings: string[] = [];
+  client.on('notice', ({ message }) => {
+    if (message !== undefined && warnings.length < MOST_WARNINGS) warnings.push(message);
   });
   const stop = (): void => void client.connection.stream.destroy();
   signal?.addEventListener('abort', stop, { once: true });
@@ -99,7 +107,7 @@ export async function streamBaseBackup(
   } catch (error) {
     if (signal?.aborted === true) throw new BackupError('ABORTED', 'the base backup was aborted', { cause: signal.reason });
     if (since && !begun && isRefusal(error)) throw new IncrementalRefused(error.message, { cause: error });
-    throw sourceError(error);
+    throw sourceError(error, warnings);
   } finally {
     signal?.removeEventListener('abort', stop);
     client.connection.stream.destroy();
@@ -129,9 +137,15 @@ function isRefusal(error: unknown): error is Error {
 }
 
 /** The role may not replicate, there is no free walsender, … */
-function sourceError(error: unknown): unknown {
+function sourceError(error: unknown, warnings: readonly string[]): unknown {
   if (error instanceof BackupError) return error;
   const { code, message } = error as { code?: string; message: string };
+  if (code === DATA_CORRUPTED) {
+    return new BackupError('SOURCE_FAILED', `the source has damaged pages on its disk: ${[...warnings, message].join('; ')}`, {
+      cause: error,
+      hint: 'Nothing was stored; backups from before are as they were. SELECT pg_filenode_relation(tablespace, number of the file) in that database names the table or index. Rebuild an index (REINDEX); bring a table back from a backup (docs/pitr.md). Look at the disk: it may go on.',
+    });
+  }
   if (code === '42501') {
     return new BackupError('SOURCE_PRIVILEGE', `the server refuses a base backup: ${message}`, {
       cause: error,
