@@ -161,13 +161,17 @@ export function recoverFrom({ recovery, targets: all }: Parts, target: string | 
   return { ...rest, targets, ...(near && { incoming }) };
 }
 
-function planValue({ window, base, wal, baseBytes, walBytes }: RecoveryPlan) {
-  return { ...window, chain: base.chain.map(({ manifest }) => manifest.label), wal, baseBytes, walBytes };
+function planValue({ window, base, passedOver, wal, baseBytes, walBytes }: RecoveryPlan) {
+  const chain = base.chain.map(({ manifest }) => manifest.label);
+  return { ...window, chain, ...(passedOver !== undefined && { passedOver }), wal, baseBytes, walBytes };
 }
 
-function facts({ window, base, wal, baseBytes, walBytes }: RecoveryPlan): [string, string][] {
+function facts({ window, base, passedOver, wal, baseBytes, walBytes }: RecoveryPlan): [string, string][] {
   return [
     ['base', `${base.chain.map(({ manifest }) => manifest.label).join(' + ')} (${bytesText(baseBytes)})`],
+    ...(passedOver === undefined
+      ? []
+      : ([['instead of', `${passedOver}: it is incremental, and files are compared with a full one`]] as [string, string][])),
     ['WAL', `${wal.length} files (${bytesText(walBytes)}), timeline ${window.timeline}`],
     ['reaches', `${window.toTime ?? 'an instant that is not known'}, ${window.toLsn}`],
   ];

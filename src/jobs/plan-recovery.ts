@@ -50,6 +50,8 @@ export interface RecoverRequest {
 export interface RecoveryPlan {
   readonly window: RecoverableWindow;
   readonly base: UsableBase;
+  /** With `delta`: the incremental backup that would have been taken without it. */
+  readonly passedOver?: string;
   /** Files of WAL, the open segment last if it is needed. */
   readonly wal: readonly string[];
   readonly baseBytes: number;
@@ -92,11 +94,14 @@ export async function chooseRecovery(
   const found = await recoverableWindows(parts, { ...(timeline !== undefined && { timeline }) }, signal);
   const { usable, inventory } = found;
   const { segmentBytes } = inventory;
-  // There is nothing to compare with in an incremental one.
-  const fitting = delta === true ? new Set(usable.filter(({ chain }) => chain.length === 1).map(labelOf)) : undefined;
   if (named !== undefined && !found.windows.some(({ base }) => base === named)) throw notABase(named, found);
-  const windows = found.windows.filter(({ base }) => fitting?.has(base) !== false && (named ?? base) === base);
-  const window = chooseWindow({ ...found, windows }, target);
+  const windows = found.windows.filter(({ base }) => (named ?? base) === base);
+  const nearest = chooseWindow({ ...found, windows }, target);
+  // There is nothing to compare with in an incremental one.
+  const isWhole = ({ base }: RecoverableWindow): boolean =>
+    usable.some((each) => labelOf(each) === base && each.chain.length === 1);
+  const passedOver = delta === true && !isWhole(nearest) ? nearest.base : undefined;
+  const window = passedOver === undefined ? nearest : wholeInstead(passedOver, found, windows.filter(isWhole), target);
   const fileOf = (name: string) => (inventory.copies.has(name) ? name : partialName(name));
   const needed = await neededSegments(window, target, segmentBytes, (name) => momentsOf(inventory, fileOf(name), signal));
   const base = usable.find(({ manifest }) => manifest.label === window.base)!;
@@ -106,7 +111,7 @@ export async function chooseRecovery(
   return {
     inventory: { ...inventory, systemIdentifier: base.manifest.systemIdentifier },
     plan: {
-      ...{ window, base, wal },
+      ...{ window, base, wal, ...(passedOver !== undefined && { passedOver }) },
       // Links of a chain lie beside what they are put together to, which is no larger than all of them.
       diskBytes: rawBytesOf(base) * (base.chain.length > 1 ? 2 : 1) + files.length * segmentBytes,
       walRawBytes: files.length * segmentBytes,
@@ -122,6 +127,23 @@ function notABase(label: string, { unusable }: Recoverable): BackupError {
   return new BackupError('RESTORE_REFUSED', says, {
     hint: 'Nothing was written. `backup-manager list-backups --recoverable` names those that can be recovered from.',
   });
+}
+
+function wholeInstead(
+  passedOver: string,
+  found: Recoverable,
+  windows: readonly RecoverableWindow[],
+  target: RecoveryTarget,
+): RecoverableWindow {
+  try {
+    return chooseWindow({ ...found, windows }, target);
+  } catch (cause) {
+    throw new BackupError(
+      'RESTORE_REFUSED',
+      `a data directory is compared with a full backup, ${passedOver} is incremental, and from no full one the target can be reached: ${(cause as Error).message}`,
+      { cause, hint: 'Nothing was changed. Recover into a new folder, without --delta.' },
+    );
+  }
 }
 
 function labelOf({ manifest }: UsableBase): string {

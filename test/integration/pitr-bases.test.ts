@@ -1,4 +1,4 @@
-import { readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { open, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { blocksOf } from '../support/documents.ts';
@@ -64,6 +64,20 @@ describe.each(MAJORS)('physical backups of PostgreSQL %i', (major) => {
     expect((await readdir(ground.folder)).filter((name) => name.startsWith('chain'))).toEqual([]);
   });
 
+  test('a data directory is brought back from the full one of a chain, which is said', async () => {
+    const [{ n: marks }] = (await ground.sql('SELECT count(*)::int AS n FROM marks')) as [{ n: number }];
+    const into = join(ground.folder, 'of-a-chain');
+    expect(await ground.json('recover', '--into', into)).toMatchObject({ chain: { length: 3 } });
+    const named = await ground.run('recover', '--delta', '--into', into, '--base', second.label!);
+    expect(named).toMatchObject({ status: 40, stderr: expect.stringContaining(`${second.label} is incremental`) });
+    const { chain, passedOver, kept } = await ground.json('recover', '--delta', '--into', into);
+    expect({ chain, passedOver }).toEqual({ chain: [full.label], passedOver: second.label });
+    expect(kept!.files).toBeGreaterThan(100);
+    expect(await ground.marksIn(into)).toBe(marks);
+    const { stdout } = await ground.run('recover', '--delta', '--plan');
+    expect(stdout).toMatch(new RegExp(`instead of +${second.label}: it is incremental`));
+  });
+
   test('incremental backups are not good when what they build on is damaged or missing, and say so', async () => {
     const folder = join(ground.folder, 'backups/base');
     for (const file of [`${full.label}/base.tar.zst`, `${full.label}.meta`]) {
@@ -96,6 +110,28 @@ describe.each(MAJORS)('physical backups of PostgreSQL %i', (major) => {
     await ground.sql('SELECT pg_reload_conf()');
     const gone = await ground.physical(2);
     expect(gone).toMatchObject({ outcome: 'success', fullBecause: expect.stringMatching(/cannot build on .*: WAL summar/) });
+  });
+
+  test('a page that is damaged on the disk fails a physical backup, which names its file and keeps nothing', async () => {
+    await ground.sql('CREATE TABLE rotten AS SELECT generate_series(1, 1000) AS n');
+    await ground.sql('CHECKPOINT');
+    const [{ path }] = (await ground.sql(`SELECT pg_relation_filepath('rotten') AS path`)) as [{ path: string }];
+    const file = await open(join(ground.server.server.dataDirectory, path), 'r+');
+    await file.write('damaged', 8192 + 500);
+    await file.close();
+    const before = await ground.json('list-backups', '--recoverable');
+    expect(await ground.physical(0)).toMatchObject({
+      outcome: 'failure',
+      error: {
+        code: 'SOURCE_FAILED',
+        message: expect.stringMatching(new RegExp(`damaged pages on its disk: .*${path}.*block 1`)),
+        hint: expect.stringContaining('pg_filenode_relation'),
+      },
+    });
+    const { windows, unusable } = await ground.json('list-backups', '--recoverable');
+    expect([windows!.map(({ base }) => base), unusable]).toEqual([before.windows!.map(({ base }) => base), before.unusable]);
+    await ground.sql('DROP TABLE rotten');
+    expect(await ground.physical(0)).toMatchObject({ outcome: 'success' });
   });
 
   test('a data directory is brought back in place: what is as in the backup stays as it is, all else goes', async () => {

@@ -29,11 +29,13 @@ export interface Answer {
   readonly parent?: string;
   readonly fullBecause?: string;
   readonly chain?: readonly string[];
+  readonly passedOver?: string;
   readonly windows?: readonly {
     readonly base: string;
     readonly parent?: string;
     readonly toTime?: string;
     readonly gap?: string;
+    readonly short?: string;
   }[];
   readonly unusable?: readonly { readonly base: string; readonly why: string }[];
   readonly measured?: boolean;
@@ -69,7 +71,8 @@ export class PitrGround {
 
   static async open(major: number, s3?: S3Server, more: Readonly<Record<string, string>> = {}): Promise<PitrGround> {
     const settings = { wal_level: 'replica', max_wal_senders: '6', fsync: 'on', ...more };
-    const server = await startTestServer(major, { settings });
+    // The default from PostgreSQL 18 on.
+    const server = await startTestServer(major, { settings, initdbArgs: major < 17 ? [] : ['--data-checksums'] });
     const folder = await mkdtemp(join(tmpdir(), 'pitr-'));
     // The account that servers run as enters it.
     await chmod(folder, 0o755);
