@@ -1,9 +1,9 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { openApp, type App } from '../support/app-beside.ts';
 import { commandBlocks, missingLine, type CommandBlock } from '../support/command-blocks.ts';
-import { describeWithEngine, REPOSITORY } from '../support/compose.ts';
+import { describeWithEngine, REPOSITORY, until } from '../support/compose.ts';
 import { startFaultyProxy, type FaultyProxy } from '../support/faulty-proxy.ts';
 import { reachableByContainers, type Reachable } from '../support/reach-machine.ts';
 import { startS3Server, type S3Server } from '../support/s3-server.ts';
@@ -63,9 +63,13 @@ describeWithEngine('The commands of docs/BACKUP_RUNBOOK.md', () => {
   const inBackups = (command: string) => app.compose('exec', '-T', 'db-backup', 'sh', '-ec', command);
 
   /** Runs a block as somebody would who pasted the first one before. */
-  async function follow(name: string, { on = app, label = '', status = 0 } = {}): Promise<string> {
+  async function follow(name: string, { on = app, label = '', instant = '', status = 0 } = {}): Promise<string> {
     const block = blocks.find((each) => each.name === name)!;
-    const code = label === '' ? block.code : block.code.replaceAll(/^LABEL=.*$/gm, `LABEL=${label}`);
+    const given = Object.entries({ LABEL: label, INSTANT: instant }).filter(([, value]) => value !== '');
+    const code = given.reduce(
+      (text, [key, value]) => text.replaceAll(new RegExp(`^${key}=.*$`, 'gm'), `${key}=${value}`),
+      block.code,
+    );
     const first = blocks[0]!.code;
     const ended = await on.shell(block === blocks[0] ? code : `${first}\n${code}`);
     const output = `${ended.stdout}\n${ended.stderr}`;
@@ -172,6 +176,56 @@ describeWithEngine('The commands of docs/BACKUP_RUNBOOK.md', () => {
     await follow('Key lost 2');
     expect(await readFile(join(app.folder, 'evidence.pem'), 'utf8')).toMatch(/^-----BEGIN PRIVATE KEY-----/);
     expect(await readFile(join(app.folder, 'evidence.pub'), 'utf8')).toMatch(/^-----BEGIN PUBLIC KEY-----/);
+  });
+
+  describe('of any instant', () => {
+    let instant: string;
+    const now = () => app.query(`SELECT to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')`);
+
+    /** Waits until everything that was committed before the time can be recovered. */
+    async function recoverable(time: string): Promise<void> {
+      await until(
+        async () => {
+          const { stdout } = await app.shell('scripts/backup-manager.sh list-backups --recoverable --json');
+          const { windows } = JSON.parse(stdout) as { windows: { toTime?: string }[] };
+          return windows.some(({ toTime }) => (toTime ?? '') >= time);
+        },
+        () => app.compose('logs', '--no-color', 'db-backup'),
+      );
+    }
+
+    test('turn it on', async () => {
+      await follow('Any instant: turn it on 1');
+      await follow('Any instant: turn it on 2');
+      await recoverable(await now());
+      await follow('Any instant: turn it on 3');
+    });
+
+    test('bring back a table and a database as they were', async () => {
+      instant = await now();
+      await app.query('DELETE FROM application.orders WHERE id % 2 = 0');
+      await recoverable(await now());
+      await follow('Any instant: one table 1', { instant });
+      await follow('Any instant: one table 2', { instant });
+      expect(await app.query(ORDERS, 'modulodb_at')).toBe(orders);
+      expect(await app.query(ORDERS.replace('orders', 'orders_then'))).toBe(orders);
+    });
+
+    test('bring back the whole server, and go on with the new primary', async () => {
+      await follow('Any instant: the server 1', { instant });
+      await follow('Any instant: the server 2');
+      expect(await app.query(ORDERS)).toBe(orders);
+      await follow('Any instant: the server 3');
+      for (const number of [1, 2]) await follow(`After a failover ${number}`);
+      await recoverable(await now());
+    });
+
+    test('free the disk of the source, and the volume of the backups', async () => {
+      await follow('WAL fills the source 1');
+      await follow('WAL fills the source 2');
+      for (const number of [1, 2]) await follow(`WAL fills the backups ${number}`);
+      await recoverable(await now());
+    });
   });
 
   test('bring a database to a new major version', async () => {
