@@ -1,9 +1,18 @@
+import * as fs from 'node:fs/promises';
 import { appendFile, mkdir, readdir, readFile, rm, statfs, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { Client } from 'pg';
-import { connect, withClient } from '../../src/postgres/connection.ts';
+import { readObject } from '../../src/catalog/catalog.ts';
+import { parseLsn } from '../../src/catalog/lsn.ts';
+import { parseWalFile, walKey, type WalFile } from '../../src/catalog/wal-names.ts';
+import { compressFrame, decompressFrame } from '../../src/codec/frame.ts';
+import { connect, libpqEnvironment, withClient } from '../../src/postgres/connection.ts';
+import { runProgram } from '../../src/postgres/run-program.ts';
+import { bytesContent } from '../../src/storage/content.ts';
+import { createS3Storage } from '../../src/storage/s3.ts';
+import { reachOf } from '../../src/wal/segment-reach.ts';
 import { readStreamState } from '../../src/wal/stream-state.ts';
 import { sourceSettings } from '../support/command.ts';
 import { startDaemon } from '../support/daemon.ts';
@@ -11,6 +20,7 @@ import { startTestServer } from '../support/dump-to-file.ts';
 import { testWithMounts, withMount } from '../support/mounting.ts';
 import { PitrGround } from '../support/pitr-ground.ts';
 import { installedVersions } from '../support/postgres-versions.ts';
+import { processesWith } from '../support/processes.ts';
 import { startS3Server } from '../support/s3-server.ts';
 import { startStandby, type Standby } from '../support/standby.ts';
 import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.ts';
@@ -22,6 +32,10 @@ const MAJORS = (ALL ? [15, 17] : [17]).filter((major) => installedVersions().som
 const testLong = (name: string, body: () => Promise<void>): void => {
   if (ALL) test(name, body);
 };
+
+const SEGMENT = 16 * 2 ** 20;
+/** How long the bucket is away under load: minutes by hand, PITR_BUCKET_AWAY=300. */
+const AWAY_SECONDS = Number(process.env['PITR_BUCKET_AWAY'] ?? 0);
 
 afterAll(async () => await s3?.stop());
 
@@ -110,11 +124,78 @@ describe.each(MAJORS)('faults around point-in-time recovery of PostgreSQL %i', (
   });
 
   if (s3)
-    testLong(
+    test('an open segment with a hole is not copied, heals, and a copy with a hole counts as far as it goes', async () => {
+      const incoming = join(ground.folder, 'backups/wal/postgres/incoming');
+      const open = async (): Promise<WalFile & { number: bigint }> => {
+        const files = (await readdir(incoming)).flatMap((name) => parseWalFile(name, SEGMENT) ?? []);
+        return files.find(({ kind }) => kind === 'partial') as WalFile & { number: bigint };
+      };
+      const reach = (raw: Uint8Array, { number }: { number: bigint }) => reachOf(raw, number * BigInt(SEGMENT));
+      const window = async (target: string) =>
+        (await ground.json('list-backups', '--recoverable', '--target', target)).windows![0]!;
+      await ground.sql('SELECT pg_switch_wal()');
+      const first = await ground.mark();
+      await ground.recoverableTo(first, '--target', 's3');
+      // What is written afterwards follows the hole.
+      const path = join(incoming, (await open()).name);
+      const file = await fs.open(path, 'r+');
+      const hole = reach(await readFile(path), await open());
+      await file.write(Buffer.alloc(64), 0, 64, Number(hole % BigInt(SEGMENT)) - 64);
+      await file.close();
+      const { targets } = await ground.streamState((state) => state.targets.some(({ problem }) => problem !== undefined));
+      expect(targets.find(({ target }) => target === 's3')?.problem).toMatch(/open segment .* goes to .* is said to go to/);
+      expect((await window('local')).short).toContain(`${path} goes to`);
+      const kept = await window('s3');
+      expect(kept).not.toHaveProperty('short');
+      expect(kept.toTime! >= first).toBe(true);
+      // A receiver that starts writes its open segment anew.
+      const [receiver] = await processesWith(`pg_receivewal\0-D\0${ground.folder}`);
+      process.kill(Number.parseInt(receiver!, 10), 'SIGKILL');
+      const second = await ground.mark();
+      const [{ lsn, n: marks }] = (await ground.sql(
+        'SELECT pg_current_wal_insert_lsn()::text AS lsn, count(*)::int AS n FROM marks',
+      )) as [{ lsn: string; n: number }];
+      await ground.recoverableTo(second, '--target', 's3');
+      expect(await window('local')).not.toHaveProperty('short');
+      const last = await ground.mark();
+      await ground.recoverableTo(last, '--target', 's3');
+      await ground.recoverableTo(last, '--target', 'local');
+      await ground.endDaemon('SIGKILL');
+
+      const bucket = createS3Storage({ name: 's3', bucket: `pitr-${major}`, prefix: 'database-backups', ...s3 });
+      const codec = major === 15 ? 'gzip' : 'zstd';
+      const key = walKey('postgres', await open(), codec);
+      const raw = await decompressFrame(codec, await readObject(bucket, key), SEGMENT);
+      raw.fill(0, Number(parseLsn(lsn) % BigInt(SEGMENT)));
+      await bucket.put(key, bytesContent(await compressFrame(codec, raw, 1)));
+      bucket.close();
+      const damaged = await window('s3');
+      expect(damaged.short).toMatch(/\.partial.* goes to .*, and was to go to/);
+      expect(damaged.toTime! < last).toBe(true);
+      const refused = await ground.run('recover', '--plan', '--to', last, '--target', 's3');
+      expect(refused).toMatchObject({ status: 40, stderr: expect.stringContaining('and was to go to') });
+      expect(await ground.marksAfter('hole', '--to', 'latest', '--target', 's3')).toBe(marks);
+      // The copy of this machine goes farther.
+      expect(await ground.marksAfter('farthest', '--to', 'latest')).toBe(marks + 1);
+      await ground.startDaemon();
+      await ground.recoverableTo(await ground.mark(), '--target', 's3');
+    });
+
+  if (s3 && (ALL || AWAY_SECONDS > 0))
+    test(
       'a bucket that is away under load: nothing is lost, what waits is shown and limited, and it catches up',
       async () => {
+        await ground.sql(`CREATE TABLE written (n serial, filler text DEFAULT repeat('x', 2000))`);
+        const script = join(ground.folder, 'load.sql');
+        await writeFile(script, 'INSERT INTO written DEFAULT VALUES;');
         const { port } = toBucket!;
         await toBucket!.stop();
+        let said = '';
+        const load = runProgram(
+          join(ground.server.programs.directory, 'pgbench'),
+          ['-n', '-c', '4', '-R', '500', '-T', String(AWAY_SECONDS || 5), '-f', script],
+          { env: libpqEnvironment(ground.server.connection), stdout: (chunk) => void (said += String(chunk)) },
+        );
         for (let i = 0; i < 8; i += 1) {
           await ground.mark();
           await ground.sql('SELECT pg_switch_wal()');
@@ -123,14 +204,25 @@ describe.each(MAJORS)('faults around point-in-time recovery of PostgreSQL %i', (
         expect(held.problem?.message).toContain('PITR_SPOOL_MIB');
         const waiting = held.targets.find(({ target }) => target === 's3')!;
         expect(waiting.waitingFiles).toBeGreaterThanOrEqual(4);
+        expect((await ground.health())['wal copies s3']).toMatchObject({
+          verdict: expect.not.stringMatching('ok'),
+          says: expect.stringMatching(/behind the source; \d+ files \(.*\) wait for it/),
+        });
         // The directory does not wait for the bucket.
         await ground.streamState(({ targets }) => targets.find(({ target }) => target === 'local')!.waitingFiles === 0);
+        await load;
+        const acknowledged = Number(/actually processed: (\d+)/.exec(said)![1]);
+        expect(acknowledged).toBeGreaterThan(1000);
         const last = await ground.mark();
         toBucket = await startTcpProxy(Number(new URL(s3.endpoint).port), port);
         await ground.recoverableTo(last, '--target', 's3');
         const { targets } = await ground.streamState((state) => state.targets.every(({ waitingFiles }) => waitingFiles === 0));
         expect(targets).toHaveLength(2);
+        expect((await ground.health())['wal copies s3']).toMatchObject({ verdict: 'ok' });
+        const { rows } = await ground.inspect('away', 'SELECT count(*)::int AS n FROM written', '--target', 's3');
+        expect(rows).toEqual([{ n: acknowledged }]);
       },
+      (AWAY_SECONDS + 300) * 1000,
     );
 
   test('a slot that the source gave up is told, a new chain begins, and the gap is in the ledger', async () => {

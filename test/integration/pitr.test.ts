@@ -1,15 +1,21 @@
 import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { gunzipSync } from 'node:zlib';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { Ajv } from 'ajv';
+import { assemble } from '../../src/assemble.ts';
 import { serializeWalMeta } from '../../src/catalog/wal-meta.ts';
 import { parseWalFile } from '../../src/catalog/wal-names.ts';
+import { decompressFrame } from '../../src/codec/frame.ts';
 import { systemClock } from '../../src/clock.ts';
+import { loadConfig } from '../../src/config/choose-source.ts';
 import { proveCommits } from '../../src/drill/commit-proof.ts';
 import { microseconds } from '../../src/drill/transaction-ends.ts';
+import { createLog } from '../../src/log.ts';
+import { reachOf } from '../../src/wal/segment-reach.ts';
 import { packWal } from '../../src/wal/store-wal-file.ts';
 import { pitrDrillReportSchema, type PitrDrillReport } from '../../src/report/pitr-drill-report.ts';
 import { backupManager } from '../support/command.ts';
@@ -22,6 +28,9 @@ import { startS3Server } from '../support/s3-server.ts';
 
 const s3 = await startS3Server();
 const MAJORS = [15, 17].filter((major) => installedVersions().some((version) => version.major === major));
+
+const SEGMENT = 16 * 2 ** 20;
+const configDirectory = fileURLToPath(new URL('../../config', import.meta.url));
 
 afterAll(async () => await s3?.stop());
 
@@ -197,6 +206,40 @@ describe.each(MAJORS)('point-in-time recovery of PostgreSQL %i', (major) => {
   });
 
   if (thorough)
+    test('a drill gives up each phase that takes too long, and what it would have checked counts as not checked', async () => {
+      await ground.recoverableTo(await ground.mark(), ...from);
+      const config = loadConfig({ env: ground.env, configDirectory });
+      const within = async (...names: (keyof typeof config.drill.timeouts)[]) => {
+        const timeouts = { ...config.drill.timeouts, ...Object.fromEntries(names.map((name) => [name, 1])) };
+        const parts = assemble({ ...config, redact: config.redact, drill: { ...config.drill, timeouts } });
+        const context = { clock: systemClock, log: createLog('silent'), signal: AbortSignal.timeout(120_000) };
+        const { outcome, summary } = await parts.pitrDrill().run(context);
+        parts.close();
+        expect((await readdir(ground.folder)).filter((name) => name.startsWith('db-backup-drill-'))).toEqual([]);
+        const verdicts = Object.fromEntries(summary.phases.map(({ name, verdict }) => [name, verdict]));
+        return { outcome, verdicts, phases: summary.phases };
+      };
+      const recovering = await within('restore');
+      expect(recovering).toMatchObject({
+        outcome: 'inconclusive',
+        verdicts: { choose: 'passed', recover: 'inconclusive', commits: 'skipped', newest: 'inconclusive', 'clean-up': 'passed' },
+      });
+      expect(recovering.phases.find(({ name }) => name === 'newest')?.findings).toEqual([
+        expect.objectContaining({ object: 'time limit', hint: expect.stringContaining('DRILL_TIMEOUT_RESTORE') }),
+      ]);
+      expect(await within('equality', 'health', 'assertions')).toMatchObject({
+        outcome: 'inconclusive',
+        verdicts: {
+          ...{ recover: 'passed', commits: 'inconclusive', health: 'inconclusive', assertions: 'inconclusive' },
+          ...{ 'page checksums': 'inconclusive', newest: 'passed', 'clean-up': 'passed' },
+        },
+      });
+      expect(await within('fetch')).toMatchObject({
+        verdicts: { choose: 'inconclusive', recover: 'skipped', newest: 'skipped' },
+      });
+    });
+
+  if (thorough)
     test('one table and a database come back as they were at an instant', async () => {
       const instant = await ground.mark();
       const [{ n: marks }] = (await ground.sql('SELECT count(*)::int AS n FROM marks')) as [{ n: number }];
@@ -264,6 +307,28 @@ describe.each(MAJORS)('point-in-time recovery of PostgreSQL %i', (major) => {
     expect(windows?.[0]).not.toHaveProperty('gap');
     const [{ n: marks }] = (await ground.sql('SELECT count(*)::int AS n FROM marks')) as [{ n: number }];
     expect(await ground.marksAfter('killed', '--to', 'latest', ...from)).toBe(marks);
+  });
+
+  test('the records of a finished segment go to its end, and no further than a place where bytes are gone or wrong', async () => {
+    const folder = join(ground.folder, 'backups/wal/postgres/00000001');
+    const codec = major === 15 ? 'gzip' : 'zstd';
+    const names = (await readdir(folder)).filter((name) => /^[0-9A-F]{24}\.(gz|zst)$/.test(name));
+    expect(names.length).toBeGreaterThan(1);
+    for (const name of names) {
+      const raw = await decompressFrame(codec, await readFile(join(folder, name)), SEGMENT);
+      const { number } = parseWalFile(name.slice(0, 24), SEGMENT) as { number: bigint };
+      const start = number * BigInt(SEGMENT);
+      expect(reachOf(raw, start)).toBe(start + BigInt(SEGMENT));
+      expect(reachOf(raw, start + 1n)).toBe(start + 41n);
+      // The zeros behind a switch are none of its records, and of one from the segment before the checksum is not known here.
+      const filled = raw.findLastIndex((byte) => byte !== 0);
+      for (let cut = 65_536 + 64; cut < filled; cut += Math.ceil(filled / 16 / 8192) * 8192 + 8) {
+        const wrong = raw.slice();
+        for (let at = cut; at < cut + 16; at += 1) wrong[at]! ^= 0x10;
+        for (const bytes of [raw.slice().fill(0, cut), raw.slice().fill(0, cut, cut + 16), wrong])
+          if (!Buffer.from(bytes).equals(raw)) expect(reachOf(bytes, start)).toBeLessThanOrEqual(start + BigInt(cut + 16));
+      }
+    }
   });
 
   if (thorough)
