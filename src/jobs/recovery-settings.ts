@@ -1,4 +1,4 @@
-import { access, appendFile, readFile, writeFile } from 'node:fs/promises';
+import { access, appendFile, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { RecoveryTarget } from '../wal/choose-window.ts';
 import type { RecoverableWindow } from '../wal/recoverable.ts';
@@ -33,6 +33,8 @@ export async function writeSettings(
     const path = join(into, name);
     await access(path).catch(() => writeFile(path, MARK + text, { mode: 0o600 }));
   }
+  // Of a backup of a standby: with it the server would follow the primary, beyond the target, and never open.
+  await rm(join(into, 'standby.signal'), { force: true });
   await writeFile(join(into, 'recovery.signal'), '', { mode: 0o600 });
 }
 
