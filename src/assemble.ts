@@ -89,7 +89,7 @@ export interface Parts {
   readonly status: StatusParts;
   baseBackup(watch?: BackupWatch): BaseBackup;
   pitrDrill(request?: PitrDrillRequest, watch?: BackupWatch): PitrDrill;
-  /** Streams WAL into the archive until the signal; only where point-in-time recovery is enabled. */
+  /** Streams WAL into the archive until the signal; not where point-in-time recovery is switched off. */
   streamWal(context: WalStreamContext): Promise<void>;
   readonly recovery: Omit<RecoverParts, 'log'>;
   /** What a database is dumped with, wherever it is. */
@@ -160,7 +160,7 @@ function assembleSource(config: Config, own: TargetsOfSource, common: Common): P
   const named = config.source.listed ? { reportName: name } : {};
   const pingers = alerting.pingers.get(name);
 
-  const pitr = { own, findPrograms: programsFor, reports, version };
+  const pitr = { own, findPrograms: programsFor, reports, version, configured: common.configured };
 
   const wal = walHealthParts(config, pitr, baseLimitMs(config));
 
@@ -179,7 +179,7 @@ function assembleSource(config: Config, own: TargetsOfSource, common: Common): P
 
   const drills = { targets, others, version, backupReports: reports, decorate };
   const drillReports = drillParts(config, drills).reports;
-  const status = statusParts(config, { targets, drillReports, board });
+  const status = statusParts(config, { targets, drillReports, board, wal });
   const limited = <O extends JobOutcome>(job: JobOf<O>): JobOf<O> => {
     const limits: Readonly<Record<string, number>> = config.limits.jobMs;
     const limitMs = limits[job.name];

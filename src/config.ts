@@ -67,6 +67,8 @@ export interface Config extends SharedConfig {
     readonly listed: boolean;
     /** Set when it stands for every database of its server but these; then `connection` leads to `postgres`. */
     readonly every?: { readonly exclude: readonly string[] };
+    /** Of one database of such a source: the name of that. */
+    readonly group?: string;
     readonly connection: SourceConnection;
   };
   readonly targets: { readonly local?: { readonly directory: string; readonly mounted: boolean }; readonly s3?: S3Target };

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { assembleAll, type Program } from './assemble.ts';
 import { dueRuns, missedBefore, ranBefore } from './assemble/at-start.ts';
+import { CurrentSchedule } from './assemble/current-schedule.ts';
 import { scheduledJobs } from './assemble/schedule.ts';
 import { sharedByAll } from './assemble/shared-causes.ts';
 import { startProblems, tellOfFailedStart } from './assemble/start-failure.ts';
@@ -22,8 +23,10 @@ import { keysOf } from './notify/alert-state.ts';
 import type { AlertContext } from './notify/alerts.ts';
 import { keepDelivering, REDELIVERY_MS } from './notify/keep-delivering.ts';
 import { errorReport } from './report/backup-report.ts';
+import type { ScheduledJob } from './report/ledger-entry.ts';
 import { HEARTBEAT_FILE } from './report/source-status.ts';
 import { createScheduler, type ScheduleEntry } from './scheduler.ts';
+import { isStreamed } from './wal/stream-state.ts';
 
 /** Docker waits ten seconds between SIGTERM and SIGKILL. */
 const DRAIN_MS = 9_000;
@@ -53,14 +56,14 @@ function run(): void {
   };
   const log = createLog(shared.log.level, { redact: shared.redact, destination });
   const program = assembleAll(configs);
-  const entries = scheduledJobs(program);
+  const schedule = new CurrentSchedule(scheduledJobs(program));
   const evidence = program.evidence();
   const { alerts } = program.alerting;
   const names = program.sources.map(({ config }) => config.source.name);
   const daemon = sharedByAll('the daemon', configs.sources);
   const stopped = new AbortController();
   const telling = { log, clock: systemClock, signal: stopped.signal };
-  const scheduler = createScheduler(entries, {
+  const scheduler = createScheduler(schedule.all, {
     clock: systemClock,
     log,
     onLostSlot: async (job, slot, state, why) => {
@@ -73,9 +76,26 @@ function run(): void {
 
   const streams: Promise<void>[] = [];
   const startStreams = (): void => {
-    for (const parts of program.sources.filter(({ config }) => config.pitr.enabled)) {
-      streams.push(parts.streamWal({ ...telling, log: log.child({ source: parts.config.source.name }) }));
+    for (const parts of program.sources.filter(({ config }) => config.pitr.enabled !== false)) {
+      const { name } = parts.config.source;
+      const onTurn = (on: boolean): void => {
+        if (schedule.turn(name, on)) rescheduled = rescheduled.then(reschedule);
+      };
+      streams.push(parts.streamWal({ ...telling, log: log.child({ source: name }), onTurn }));
     }
+  };
+
+  let rescheduled = Promise.resolve();
+  /** With physical backups where WAL has begun to be streamed, and without where it is not any more. */
+  const reschedule = async (): Promise<void> => {
+    const { entries } = schedule;
+    const since = await evidence?.reschedule(schedulesOf(entries)).catch((error: unknown) => {
+      log.error({ ledger: evidence.ledger.path, ...errorReport(toBackupError(error)) }, 'evidence: the ledger cannot be written');
+      return undefined;
+    });
+    if (stopping) return;
+    scheduler.reschedule(entries, since);
+    log.info({ jobs: scheduler.nextRuns() }, 'scheduled anew');
   };
 
   let stopping = false;
@@ -97,6 +117,7 @@ function run(): void {
     const ended = await scheduler.stop(new BackupError('ABORTED', `stopped by ${name}`));
     await looking;
     await Promise.all(streams);
+    await rescheduled;
     program.close();
     clearTimeout(timer);
     const aborted = ended.find(({ outcome }) => outcome === 'aborted');
@@ -111,7 +132,7 @@ function run(): void {
 
   /** So that whoever asks how things stand need not wait for the first run of the schedule. */
   async function lookOnce(): Promise<void> {
-    for (const { job } of entries.filter(({ job: { name } }) => name === 'health-check')) {
+    for (const { job } of schedule.entries.filter(({ job: { name } }) => name === 'health-check')) {
       if (stopping) return;
       const context = { signal: stopped.signal, log: log.child({ job: job.name, source: job.source }), clock: systemClock };
       await job.run(context).catch((error: unknown) => log.error({ err: toBackupError(error) }, 'the health check broke'));
@@ -124,6 +145,12 @@ function run(): void {
       void keepDelivering(alerts, REDELIVERY_MS, telling);
     }
     await beginStatus(program, log);
+    for (const { config, wal } of program.sources) {
+      // What cannot be read now is decided anew in a moment.
+      schedule.turn(config.source.name, await isStreamed(wal).catch(() => false));
+    }
+    const { entries } = schedule;
+    scheduler.reschedule(entries);
     const beginning = await beginEvidence(evidence, entries, program.version, log);
     if (stopping) return;
     scheduler.start(beginning && { since: beginning.time, ran: ranBefore(entries, beginning) });
@@ -139,11 +166,11 @@ function run(): void {
       },
       'scheduled',
     );
-    void makeUp(beginning);
+    void makeUp(beginning, entries);
   }
 
   /** Tells of what was missed while no daemon ran, and runs what is due for it. Looking for backups may take a while. */
-  async function makeUp(beginning: Beginning | undefined): Promise<void> {
+  async function makeUp(beginning: Beginning | undefined, entries: readonly ScheduleEntry[]): Promise<void> {
     for (const { job, slot, why } of beginning ? missedBefore(entries, beginning) : []) {
       log.warn({ job: job.name, source: job.source, slot: slot.toISOString() }, `missed: ${why}`);
       void alerts.tell(lostSlot(job, slot, why, daemon), telling);
@@ -193,6 +220,14 @@ async function beginStatus({ board, config: shared, sources }: Program, log: Log
   }
 }
 
+/** As the ledger has them. */
+function schedulesOf(entries: readonly ScheduleEntry[]): ScheduledJob[] {
+  return entries.map(({ job, expression, timeZone }) => ({
+    ...{ job: job.name, expression, timeZone },
+    ...(job.source !== undefined && { source: job.source }),
+  }));
+}
+
 /** A ledger that cannot be written keeps no backup from being made: every run will say so again. */
 async function beginEvidence(
   evidence: Evidence | undefined,
@@ -206,11 +241,7 @@ async function beginEvidence(
   }
   const { path, key } = evidence.ledger;
   try {
-    const schedules = entries.map(({ job, expression, timeZone }) => ({
-      ...{ job: job.name, expression, timeZone },
-      ...(job.source !== undefined && { source: job.source }),
-    }));
-    const beginning = await evidence.begin(schedules, version);
+    const beginning = await evidence.begin(schedulesOf(entries), version);
     if (key !== undefined) log.info({ ledger: path, key }, 'evidence: entries are signed');
     else log.warn({ ledger: path }, 'evidence: entries are chained but NOT signed; `backup-manager evidence keygen` makes a key');
     return beginning;

@@ -6,6 +6,7 @@ import type { Log } from './log.ts';
 import { Slots, type Pattern } from './schedule/slots.ts';
 import { TimeZone } from './schedule/time-zone.ts';
 import { HandledSlots } from './schedule/handled-slots.ts';
+import { TimedCalls } from './schedule/timed-calls.ts';
 
 export interface ScheduleEntry {
   readonly job: Job;
@@ -43,6 +44,8 @@ export interface DueRun {
 export interface Scheduler {
   /** Fires what is due from `since` on (by default now), except for slots that `ran` already. */
   start(options?: { readonly since?: Date; readonly ran?: readonly { readonly job: Job; readonly slot: Date }[] }): void;
+  /** Watches these entries from now on, and no others; what runs goes on. Slots after `since` (by default now) are seen to. */
+  reschedule(entries: readonly ScheduleEntry[], since?: Date): void;
   /** Runs what is due although now is no slot, each at its time, unless its job is run before that. To be called after `start`. */
   makeUp(due: readonly DueRun[]): void;
   /** When each job is due next; the same before and after `start`. */
@@ -134,9 +137,10 @@ export function createScheduler(entries: readonly ScheduleEntry[], context: Sche
   const telling = new Set<Promise<void>>();
   const abort = new AbortController();
   const running = new Set<Promise<JobOutcome>>();
-  const watches = entries.map(watchOf);
-  /** What takes back the calls that are to come. */
-  const pending = new Set<() => void>();
+  let watches = entries.map(watchOf);
+  const calls = new TimedCalls(timer);
+  /** Takes the next look back; absent before the start. */
+  let cancelLook: (() => void) | undefined;
   let stopped: Promise<readonly JobOutcome[]> | undefined;
 
   return {
@@ -147,10 +151,19 @@ export function createScheduler(entries: readonly ScheduleEntry[], context: Sche
       }
       look();
     },
+    reschedule(others, since = clock.now()) {
+      watches = others.map((entry) => {
+        const known = watches.find(({ entry: { job } }) => job === entry.job);
+        const watch = known ?? watchOf(entry);
+        if (!known) settle(watch, since.getTime());
+        return watch;
+      });
+      if (cancelLook) look();
+    },
     makeUp(due) {
       for (const run of due) {
         const watch = watches.find(({ entry }) => entry.job === run.job);
-        if (watch && !abort.signal.aborted) later(run.afterMs, () => makeUp(watch, run));
+        if (watch && !abort.signal.aborted) calls.after(run.afterMs, () => makeUp(watch, run));
       }
     },
     nextRuns: () =>
@@ -165,7 +178,7 @@ export function createScheduler(entries: readonly ScheduleEntry[], context: Sche
       stopped ??= (async () => {
         const last = [...running];
         abort.abort(reason);
-        for (const cancel of pending) cancel();
+        calls.end();
         const ended = await Promise.all(last);
         await Promise.all(telling);
         return ended;
@@ -198,14 +211,6 @@ export function createScheduler(entries: readonly ScheduleEntry[], context: Sche
     };
   }
 
-  function later(ms: number, run: () => void): void {
-    const cancel = timer.after(ms, () => {
-      pending.delete(cancel);
-      if (!abort.signal.aborted) run();
-    });
-    pending.add(cancel);
-  }
-
   function settle(watch: Watch, until: number): void {
     watch.until = until;
     watch.next = watch.slots.next(until);
@@ -213,6 +218,7 @@ export function createScheduler(entries: readonly ScheduleEntry[], context: Sche
 
   /** Handles what has become due, and comes back for the next one. */
   function look(): void {
+    cancelLook?.();
     const now = clock.now().getTime();
     let wait = LOOK_MS;
     for (const watch of watches) {
@@ -224,7 +230,7 @@ export function createScheduler(entries: readonly ScheduleEntry[], context: Sche
       }
       if (watch.next !== undefined) wait = Math.min(wait, watch.next - now);
     }
-    later(wait, look);
+    cancelLook = calls.after(wait, look);
   }
 
   function handle(watch: Watch, slot: number, lateMs: number): void {

@@ -4,6 +4,7 @@ import type { HealthCheckParts } from '../jobs/health-parts.ts';
 import type { StatusParts } from '../jobs/status-record.ts';
 import { findPrograms } from '../postgres/programs.ts';
 import { slotsBetween } from '../scheduler.ts';
+import { isStreamed } from '../wal/stream-state.ts';
 import type { AlertingTools } from './alerts.ts';
 import { objectivesOf } from './objectives.ts';
 
@@ -20,7 +21,10 @@ const MOST_RUNS = 2000;
 const LOOK_MS = 120_000;
 
 /** What the status file says of a source, by its schedule. */
-export function statusParts(config: Config, given: Pick<StatusParts, 'targets' | 'drillReports' | 'board'>): StatusParts {
+export function statusParts(
+  config: Config,
+  { wal, ...given }: Pick<StatusParts, 'targets' | 'drillReports' | 'board'> & Pick<HealthCheckParts, 'wal'>,
+): StatusParts {
   const { schedule, source, redact } = config;
   const next = (expression: string, now: Date) => nextOf(config, expression, now);
   return {
@@ -28,13 +32,14 @@ export function statusParts(config: Config, given: Pick<StatusParts, 'targets' |
     source: source.name,
     ...(source.listed && { elsewhere: (name: string) => name !== source.name }),
     objectives: objectivesOf(config),
-    nextRuns: (now) =>
+    nextRuns: async (now) =>
       new Map([
         ['nightly-backup', next(schedule.backup, now)],
         ['weekly-cleanup', next(schedule.cleanup, now)],
         ['restore-drill', next(schedule.drill, now)],
         ['health-check', next(schedule.health, now)],
-        ...(config.pitr.enabled
+        // Of the server, whatever databases it has.
+        ...(source.group === undefined && (await isStreamed(wal))
           ? ([
               ['base-backup', next(schedule.base, now)],
               ['pitr-drill', next(schedule.pitrDrill, now)],

@@ -9,6 +9,7 @@ import type { WalStreamParts } from '../jobs/wal-stream.ts';
 import type { WatchLimits } from '../jobs/wal-watch.ts';
 import { findPrograms as findProgramsOf, type ClientPrograms } from '../postgres/programs.ts';
 import type { ReportPlace } from '../report/report-file.ts';
+import { isStreamed } from '../wal/stream-state.ts';
 import type { TargetsOfSource } from './targets.ts';
 
 interface Given {
@@ -16,15 +17,36 @@ interface Given {
   readonly findPrograms: (serverMajor: number) => Promise<ClientPrograms>;
   readonly reports: readonly ReportPlace[];
   readonly version: string;
+  /** All sources. */
+  readonly configured: readonly Config[];
 }
 
 /** More costs time and gains little on pages and WAL. */
 const LEVEL = 1;
 
-export function walStreamParts(config: Config, { own, findPrograms }: Given): WalStreamParts {
+/** WAL and physical backups are of a server: all its databases that one source stands for have them under its name. */
+function nameInArchive({ source }: Config): string {
+  return source.group ?? source.name;
+}
+
+/**
+ * The source that the WAL of its server comes with, where that is another one: by themselves there is one stream for each server, that of the
+ * source that asks for it, or of the first.
+ */
+function comesWith(config: Config, all: readonly Config[]): { readonly comesWith?: string } {
+  const { host, port } = config.source.connection;
+  const those = all.filter(
+    ({ source: { connection }, pitr }) => connection.host === host && connection.port === port && pitr.enabled !== false,
+  );
+  const name = (those.find(({ pitr }) => pitr.enabled === true) ?? those[0])?.source.name;
+  return name === undefined || name === nameInArchive(config) ? {} : { comesWith: name };
+}
+
+export function walStreamParts(config: Config, { own, findPrograms, configured }: Given): WalStreamParts {
   const { spool, targets } = own;
   return {
     ...{ source: config.source.name, connection: config.source.connection, findPrograms, targets },
+    ...{ enabled: config.pitr.enabled, ...comesWith(config, configured) },
     ...(config.source.listed && { reportName: config.source.name }),
     ...(spool && { spool }),
     ...{ workFolder: config.paths.work, slot: config.pitr.slot, codec: config.dump.codec, level: LEVEL },
@@ -50,9 +72,10 @@ function watchLimits({ pitr, drill }: Config): WatchLimits {
 }
 
 /** What `health` looks at; `baseLimitMs`: how old a physical backup may be. */
-export function walHealthParts(config: Config, { own }: Pick<Given, 'own'>, baseLimitMs: number): WalHealthParts {
+export function walHealthParts(config: Config, { own, configured }: Given, baseLimitMs: number): WalHealthParts {
   const { spool, targets } = own;
-  const { name: source, connection } = config.source;
+  const { connection } = config.source;
+  const source = nameInArchive(config);
   return {
     ...{
       enabled: config.pitr.enabled,
@@ -62,6 +85,7 @@ export function walHealthParts(config: Config, { own }: Pick<Given, 'own'>, base
       targets,
       limits: watchLimits(config),
       baseLimitMs,
+      ...comesWith(config, configured),
     },
     folder: incomingFolder({ source, workFolder: config.paths.work, ...(spool && { spool }) }),
   };
@@ -70,8 +94,9 @@ export function walHealthParts(config: Config, { own }: Pick<Given, 'own'>, base
 export function baseBackupParts(config: Config, { own, reports, version }: Given): BaseBackupParts {
   const { spool, targets, retries } = own;
   const { maxRateKiB, keepDays, keepMonths, enabled, incrementals } = config.pitr;
+  const source = nameInArchive(config);
   return {
-    ...{ source: config.source.name, connection: config.source.connection, targets, reports, version },
+    ...{ source, connection: config.source.connection, targets, reports, version },
     ...(spool && { spool }),
     ...{
       codec: config.dump.codec,
@@ -79,7 +104,8 @@ export function baseBackupParts(config: Config, { own, reports, version }: Given
       workers: config.dump.workers,
       rules: { keepDays, keepMonths },
       incrementals,
-      archived: enabled,
+      archived: async () =>
+        await isStreamed({ enabled, folder: incomingFolder({ source, workFolder: config.paths.work, ...(spool && { spool }) }) }),
     },
     ...(maxRateKiB !== undefined && { maxRateKiB }),
     ...{ walWaitMs: config.pitr.walWaitMs, repair: retries, redact: config.redact },
@@ -90,7 +116,7 @@ export function baseBackupParts(config: Config, { own, reports, version }: Given
 /** `targets`: those to read from. */
 export function recoverParts(config: Config, { own, findPrograms }: Given): Omit<RecoverParts, 'log'> {
   const { spool, targets } = own;
-  const { name: source } = config.source;
+  const source = nameInArchive(config);
   const incoming = spool && incomingFolder({ spool, source, workFolder: config.paths.work });
   return {
     ...{ source, targets, ...(incoming !== undefined && { incoming }), findPrograms },

@@ -12,27 +12,33 @@ import { errorReport } from '../report/backup-report.ts';
 import { lastDrills } from '../report/last-drills.ts';
 import type { ScheduleEntry } from '../scheduler.ts';
 
-/** What the daemon runs, and when: the jobs of each source, each in its turn. */
-export function scheduledJobs(program: Program): ScheduleEntry[] {
+/** The jobs of one source, and those of its physical backups, which only a source has whose WAL is streamed. */
+export interface JobsOfSource {
+  readonly source: string;
+  readonly always: readonly ScheduleEntry[];
+  readonly physical: readonly ScheduleEntry[];
+}
+
+/** What the daemon may run, and when: the jobs of each source, each in its turn. */
+export function scheduledJobs(program: Program): JobsOfSource[] {
   const { concurrency } = program.config;
   const turns = new Turns(concurrency.overall);
   const looks = new Turns(concurrency.overall);
-  return program.sources.flatMap((parts): ScheduleEntry[] => {
+  return program.sources.map((parts): JobsOfSource => {
     const { backup, cleanup, drill, health, base, pitrDrill, timeZone, catchUpMs } = parts.config.schedule;
-    return [
+    const always = [
       { job: jobFor('nightly-backup', (each) => each.nightlyBackup()), expression: backup, timeZone, catchUpMs },
       { job: jobFor('weekly-cleanup', (each) => each.weeklyCleanup()), expression: cleanup, timeZone, catchUpMs },
       { job: jobFor('restore-drill', (each) => each.restoreDrill()), expression: drill, timeZone, catchUpMs },
       // One is made at every start.
       { job: jobFor('health-check', (each) => each.healthCheck()), expression: health, timeZone },
-      // Of the server, whatever databases it has.
-      ...(parts.config.pitr.enabled
-        ? [
-            { job: inTurn('base-backup', parts.baseBackup(), parts), expression: base, timeZone, catchUpMs },
-            { job: inTurn('pitr-drill', parts.pitrDrill(), parts), expression: pitrDrill, timeZone, catchUpMs },
-          ]
-        : []),
     ];
+    // Of the server, whatever databases it has.
+    const physical = [
+      { job: inTurn('base-backup', parts.baseBackup(), parts), expression: base, timeZone, catchUpMs },
+      { job: inTurn('pitr-drill', parts.pitrDrill(), parts), expression: pitrDrill, timeZone, catchUpMs },
+    ];
+    return { source: parts.config.source.name, always, physical };
 
     function jobFor(name: string, make: (each: Parts) => Job): Job {
       const jobOfParts = (each: Parts): Job => {

@@ -5,6 +5,7 @@ import type { LedgerEntry } from '../report/ledger-entry.ts';
 import { runHistory, type JobHistory } from '../report/run-history.ts';
 import { timeText } from '../quantities.ts';
 import { nextSlot, slotsBetween } from '../scheduler.ts';
+import { isStreamed } from '../wal/stream-state.ts';
 import { tableLines } from './table.ts';
 
 /**
@@ -23,14 +24,16 @@ export async function ledgerEntries(evidence: Evidence | undefined, source?: str
 }
 
 /** What has become of the scheduled jobs of a source, by the ledger. */
-export function jobHistories({ config }: Parts, entries: readonly LedgerEntry[], now: Date): JobHistory[] {
-  const { schedule, source, pitr } = config;
+export async function jobHistories({ config, wal }: Parts, entries: readonly LedgerEntry[], now: Date): Promise<JobHistory[]> {
+  const { schedule, source } = config;
   const expressions: Readonly<Record<string, string>> = {
     'nightly-backup': schedule.backup,
     'weekly-cleanup': schedule.cleanup,
     'restore-drill': schedule.drill,
     'health-check': schedule.health,
-    ...(pitr.enabled && { 'base-backup': schedule.base, 'pitr-drill': schedule.pitrDrill }),
+    // Of the server, whatever databases it has.
+    ...(source.group === undefined &&
+      (await isStreamed(wal)) && { 'base-backup': schedule.base, 'pitr-drill': schedule.pitrDrill }),
   };
   const { timeZone } = schedule;
   const schedules = Object.entries(expressions).map(([job, expression]) => ({ job, source: source.name, expression, timeZone }));

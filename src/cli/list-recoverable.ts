@@ -11,10 +11,10 @@ const DEFAULT_SEGMENT_BYTES = 16 * 2 ** 20;
 
 /** Every physical backup, and to which instants it can be recovered. */
 export async function listRecoverable(
-  { parts, config, signal, clock, print }: CommandContext,
+  { parts, signal, clock, print }: CommandContext,
   target: string | undefined,
 ): Promise<number> {
-  const source = config.source.name;
+  const { source } = parts.recovery;
   const places = recoverFrom(parts, target);
   const { bases, unreadable } = await listBases(places.targets, source, signal);
   const wal = await readWal(places, source, bases[0]?.manifest.segmentBytes ?? DEFAULT_SEGMENT_BYTES, signal);

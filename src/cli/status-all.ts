@@ -13,18 +13,17 @@ export async function statusOfAll(context: CommandContext, all: boolean): Promis
   const now = clock.now();
   const listing = await listOfAll(chosen, signal);
   const known = (await program.board?.read())?.sources ?? {};
-  const rows = sources.map((parts) => rowOf(parts, listing, known[parts.config.source.name], now));
+  const rows = await Promise.all(sources.map(async (parts) => await rowOf(parts, listing, known[parts.config.source.name], now)));
   const unread: BackupError[] = [];
   const entries = await ledgerEntries(program.evidence()).catch((error: unknown) => {
     unread.push(toBackupError(error));
     return [];
   });
-  const passedOver = chosen.flatMap((parts) =>
-    jobHistories(parts, entries, now).flatMap((history) => {
-      const says = passedOverText(history);
-      return says === undefined ? [] : [`${parts.config.source.name}: ${history.schedule.job} of ${says}`];
-    }),
-  );
+  const histories = await Promise.all(chosen.map(async (parts) => await jobHistories(parts, entries, now)));
+  const passedOver = histories.flat().flatMap((history) => {
+    const says = passedOverText(history);
+    return says === undefined ? [] : [`${history.schedule.source ?? ''}: ${history.schedule.job} of ${says}`];
+  });
   const problems = [
     ...unread,
     ...failures.map(({ source, error }) => new BackupError(error.code, `${source}: ${error.message}`)),

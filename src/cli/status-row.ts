@@ -15,7 +15,12 @@ export interface SourceRow extends Standing {
 }
 
 /** By what the targets hold now, and by what the status file says of the rest. */
-export function rowOf({ config, status }: Parts, { backups }: Listing, known: SourceStatus | undefined, now: Date): SourceRow {
+export async function rowOf(
+  { config, status }: Parts,
+  { backups }: Listing,
+  known: SourceStatus | undefined,
+  now: Date,
+): Promise<SourceRow> {
   const source = config.source.name;
   const { freshnessLimitMs, rpoMinutes, rtoMinutes } = status.objectives;
   const own = backups.filter((backup) => backup.source === source);
@@ -45,7 +50,7 @@ export function rowOf({ config, status }: Parts, { backups }: Listing, known: So
     );
   const proven = known?.newestProven;
   const since = good.at(-1)?.manifest?.snapshot.time;
-  const next = status.nextRuns(now).get('nightly-backup');
+  const next = (await status.nextRuns(now)).get('nightly-backup');
   const loss = newest && Date.parse(newest.manifest?.snapshot.time ?? newest.started.toISOString());
   const lossMs = loss === undefined ? undefined : now.getTime() - loss;
   const restoreMinutes = known?.rto.minutes;

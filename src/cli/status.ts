@@ -74,12 +74,12 @@ export async function status(context: CommandContext, flags: StatusFlags): Promi
 
   const now = clock.now();
   // What keeps the ledger from being read is told above.
-  const jobs = jobHistories(parts, await ledgerEntries(parts.evidence(), config.source.name).catch(() => []), now);
+  const jobs = await jobHistories(parts, await ledgerEntries(parts.evidence(), config.source.name).catch(() => []), now);
   const wal = await walState(context);
   const standing = standingOf(seen, parts.status.objectives, undefined);
   const noted = await parts.status.board?.read().catch((error: unknown) => void problems.push(toBackupError(error)));
   const health = noted?.sources[config.source.name]?.health;
-  const later = [...parts.status.nextRuns(now)].flatMap(([job, at]) => (at ? [{ job, next: at }] : []));
+  const later = [...(await parts.status.nextRuns(now))].flatMap(([job, at]) => (at ? [{ job, next: at }] : []));
   print(
     {
       healthy: problems.length === 0,

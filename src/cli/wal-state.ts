@@ -1,10 +1,17 @@
+import { checkMayStream } from '../health/replication.ts';
 import { checkWalStream } from '../health/wal-stream.ts';
-import { readStreamState } from '../wal/stream-state.ts';
+import { mayStream } from '../jobs/may-stream.ts';
+import { isStreamed, readStreamState } from '../wal/stream-state.ts';
 import { secondsText } from '../quantities.ts';
 import type { CommandContext } from './command.ts';
 
+/** How long the server has to answer. */
+const ASK_MS = 15_000;
+
 /** How the stream of WAL stands, for `status`. */
 export interface WalState {
+  /** Why there is none, where that is left to the server. */
+  readonly off?: string;
   /** The newest moment up to which every commit of the source is here. */
   readonly recoverableTo?: string;
   /** What a loss of the source now would cost. */
@@ -12,10 +19,14 @@ export interface WalState {
   readonly checks: readonly { readonly name: string; readonly verdict: string; readonly says: string }[];
 }
 
-/** `undefined` where point-in-time recovery is not enabled. Reads what the daemon has noted; asks nobody. */
-export async function walState({ parts, config, clock }: CommandContext): Promise<WalState | undefined> {
-  if (!config.pitr.enabled) return undefined;
-  const { folder, limits } = parts.wal;
+/** `undefined` where point-in-time recovery is switched off. Reads what the daemon has noted; asks the server only why there is no stream. */
+export async function walState({ parts, clock, signal }: CommandContext): Promise<WalState | undefined> {
+  const { enabled, folder, limits } = parts.wal;
+  if (enabled === false) return undefined;
+  if (!(await isStreamed(parts.wal))) {
+    const { says } = checkMayStream(await mayStream(parts.wal, ASK_MS, signal));
+    return { off: says, checks: [] };
+  }
   const now = clock.now();
   const state = await readStreamState(folder);
   const checks = checkWalStream(state, limits, now).map(({ check, object, verdict, says }) => ({
@@ -28,7 +39,8 @@ export async function walState({ parts, config, clock }: CommandContext): Promis
 /** Lines of `status`. */
 export function walFacts(state: WalState | undefined): (readonly [string, string])[] {
   if (!state) return [];
-  const { recoverableTo, achievedRpoSeconds, checks } = state;
+  const { off, recoverableTo, achievedRpoSeconds, checks } = state;
+  if (off !== undefined) return [['any instant', off]];
   return [
     [
       'newest instant',

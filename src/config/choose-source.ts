@@ -37,6 +37,7 @@ export function configOfDatabase(config: Config, database: string): Config {
     name: nameOfDatabase(name, database),
     named: true,
     listed: true,
+    group: name,
     connection: maskWhenShown({ ...connection, database }, 'password'),
   };
   return Object.defineProperty({ ...config, source }, 'redact', { value: config.redact });

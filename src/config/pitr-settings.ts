@@ -1,4 +1,4 @@
-import { cron, flag, integer, list, text } from './formats.ts';
+import { autoOr, cron, flag, integer, list, text } from './formats.ts';
 import type { Values } from './merge.ts';
 import type { Setting } from './setting.ts';
 
@@ -21,11 +21,11 @@ export const PITR_SETTINGS: readonly Setting[] = [
   },
   {
     key: 'pitr.enabled',
-    format: flag,
-    default: false,
+    format: autoOr(flag),
+    default: 'auto',
     env: ['PITR_ENABLED'],
     about:
-      'Whether WAL is streamed and physical backups are made ([point-in-time recovery](pitr.md)). Needs a role with REPLICATION.',
+      'Whether WAL is streamed and physical backups are made ([point-in-time recovery](pitr.md)). Needs a role with REPLICATION. `auto`: where the server allows it and limits what a replication slot may keep (`max_slot_wal_keep_size`); where it is off, `health` says why.',
   },
   {
     key: 'pitr.slot',
@@ -138,7 +138,8 @@ export const PITR_SETTINGS: readonly Setting[] = [
 ];
 
 export interface PitrConfig {
-  readonly enabled: boolean;
+  /** `auto`: by itself, where that can do the source no harm. */
+  readonly enabled: boolean | 'auto';
   readonly slot: string;
   readonly synchronous: boolean;
   readonly intervalSeconds: number;
@@ -169,7 +170,7 @@ export function pitrConfig(values: Values): PitrConfig {
   const push = values.value('pitr.pushTargets') as readonly string[];
   const dropSlot = values.number('pitr.dropSlotMiB');
   return {
-    enabled: values.is('pitr.enabled'),
+    enabled: values.value('pitr.enabled') as PitrConfig['enabled'],
     slot: values.text('pitr.slot'),
     synchronous: values.is('pitr.synchronous'),
     walWaitMs: values.number('pitr.walWaitSeconds') * 1000,

@@ -7,7 +7,7 @@ import { fail, ok, unchecked, warn, type HealthCheck } from './check.ts';
 /** What the daemon says of its stream. */
 export interface StreamLook {
   readonly writtenAt: string;
-  readonly phase: 'starting' | 'streaming' | 'held' | 'failing' | 'stopped';
+  readonly phase: 'starting' | 'streaming' | 'held' | 'failing' | 'stopped' | 'off';
   readonly problem?: { readonly message: string; readonly hint?: string };
   readonly source?: WalView & { readonly time: string };
   readonly received?: Place;
@@ -72,7 +72,7 @@ function streamCheck(look: StreamLook, isSilent: boolean, silentMs: number, { la
     const { message = look.phase, hint = RESUME } = look.problem ?? {};
     return fail(STREAM, `no WAL arrives: ${message}`, hint);
   }
-  if (look.phase === 'stopped' || isSilent) {
+  if (look.phase === 'stopped' || look.phase === 'off' || isSilent) {
     return fail(STREAM, `no WAL arrives: the daemon was last at work ${secondsText(silentMs / 1000)} ago`, RESUME);
   }
   if (look.phase === 'starting' || !look.source || !look.received) return warn(STREAM, 'WAL begins to arrive', RESUME);

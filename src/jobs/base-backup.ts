@@ -35,7 +35,7 @@ export interface BaseBackupParts {
   readonly workers: number;
   readonly maxRateKiB?: number;
   /** Whether WAL is archived: then it is not put into the backup, which counts only once the archive has what it needs. */
-  readonly archived: boolean;
+  readonly archived: () => Promise<boolean>;
   /** How long is waited for that WAL. */
   readonly walWaitMs: number;
   readonly rules: PhysicalRules;
@@ -143,6 +143,7 @@ async function backUp(parts: BaseBackupParts, context: JobContext, startedAt: Da
       ).rows[0]!.bytes,
     { signal },
   ).catch(() => 2 ** 30);
+  const archived = await parts.archived();
   watch?.phase?.('physical backup');
   const choice = await chooseParent({
     ...{ source, connection, targets: usable, incrementals: parts.incrementals, signal },
@@ -156,7 +157,7 @@ async function backUp(parts: BaseBackupParts, context: JobContext, startedAt: Da
     server: { version: server.version, systemIdentifier: origin.systemIdentifier, segmentBytes: origin.segmentBytes },
     ...(spool && usable.includes(spool) && { spool }),
     compress: { codec: parts.codec, level: parts.level, workers: parts.workers },
-    includeWal: !parts.archived,
+    includeWal: !archived,
     ...(parts.maxRateKiB !== undefined && { maxRate: parts.maxRateKiB }),
     ...{ expectedSize, repair: parts.repair, stallTimeoutMs: parts.stallTimeoutMs, clock, signal },
     onTargetFailure: (target, error) => log.warn({ target, ...errorReport(error) }, 'a target failed'),
@@ -173,7 +174,7 @@ async function backUp(parts: BaseBackupParts, context: JobContext, startedAt: Da
         return await inFull(`the server cannot build on ${choice.parent.label}: ${error.message}`, false);
       })
     : inFull(choice.why, choice.expected));
-  if (parts.archived) {
+  if (archived) {
     watch?.phase?.('wait for WAL');
     await waitForWal(parts, stored, origin, context);
   }

@@ -74,7 +74,7 @@ export class Evidence {
   readonly #open = new Set<string>();
   /** The schedule that this process watches, each with the time up to which every slot has its entry or is open. */
   readonly #watched = new Map<string, { readonly schedule: ScheduledJob; settled: Date }>();
-  #toBegin: (() => Promise<unknown>) | undefined;
+  #toBegin: ((schedules?: readonly ScheduledJob[]) => Promise<unknown>) | undefined;
 
   constructor(parts: EvidenceParts) {
     this.ledger = parts.ledger;
@@ -87,10 +87,31 @@ export class Evidence {
    * When it fails, it is tried again before the next entry. Returns what it found.
    */
   async begin(schedules: readonly ScheduledJob[], version: string): Promise<Beginning> {
-    this.#toBegin = () => this.#begin(schedules, version);
+    this.#toBegin = (newer = schedules) => this.#begin(newer, version);
     const found = await this.#begin(schedules, version);
     this.#toBegin = undefined;
     return found;
+  }
+
+  /** The schedule is another one from now on. Returns since when: slots after that are the daemon's. */
+  async reschedule(schedules: readonly ScheduledJob[]): Promise<Date> {
+    const toBegin = this.#toBegin;
+    if (toBegin) this.#toBegin = () => toBegin(schedules);
+    await this.#beginIfNeeded();
+    let since: Date | undefined;
+    await this.ledger.append((_recent, time) => {
+      since = time;
+      const known = new Map(this.#watched);
+      const before = [...known.values()].map(({ schedule }) => schedule);
+      if (JSON.stringify(before) === JSON.stringify(schedules)) return [];
+      this.#watched.clear();
+      for (const schedule of schedules) {
+        const name = jobName(schedule);
+        this.#watched.set(name, known.get(name) ?? { schedule, settled: time });
+      }
+      return [{ kind: 'schedule', schedules }];
+    });
+    return since!;
   }
 
   async #beginIfNeeded(): Promise<void> {

@@ -79,10 +79,9 @@ export async function healthChecks(
     checkLeftovers(await attempt((own) => lookForLeftovers(parts, now, own))),
     checkDrillPrograms(server.drill),
     checkLedger(await attempt(async () => parts.lookAtLedger?.(now))),
-    // Of a server that does not answer it is known already.
-    ...(server.answer.error === undefined || parts.wal.enabled
-      ? await lookAtWal(parts.wal, { drillReports, timeoutMs: parts.timeoutMs, clock, signal })
-      : []),
+    ...(await lookAtWal(parts.wal, {
+      ...{ drillReports, timeoutMs: parts.timeoutMs, answers: server.answer.error === undefined, clock, signal },
+    })),
     checkAlerts(await attempt((own) => parts.alerts(own))),
   ];
   return { checks, seen };

@@ -3,32 +3,24 @@ import { join } from 'node:path';
 import { usableBases } from '../base/chains.ts';
 import { listBases } from '../base/list-bases.ts';
 import type { Clock } from '../clock.ts';
-import { absentAs } from '../errors.ts';
+import { absentAs, BackupError } from '../errors.ts';
 import { checkBase, type BaseLook } from '../health/base.ts';
 import type { HealthCheck } from '../health/check.ts';
 import { checkRecoveryProof, type ProofInput } from '../health/proof.ts';
-import { checkReplication } from '../health/replication.ts';
+import { checkMayStream, checkReplication } from '../health/replication.ts';
 import { checkWalStream, type StreamLimits } from '../health/wal-stream.ts';
-import type { ConnectionOptions } from '../postgres/connection.ts';
-import { replicationObstacle } from '../postgres/replication-obstacle.ts';
+import { lookAtReplication } from '../postgres/replication-obstacle.ts';
 import { newestProof } from '../report/newest-proof.ts';
 import { PITR_DRILL_REPORT } from '../report/pitr-drill-report.ts';
 import type { ReportPlace } from '../report/report-file.ts';
-import type { Storage } from '../storage/storage.ts';
 import { readWal, recoverableFrom } from '../wal/read-wal.ts';
-import { readStreamState } from '../wal/stream-state.ts';
+import { isStreamed, readStreamState } from '../wal/stream-state.ts';
 import { attempted } from './attempted.ts';
 import { CLAIM_FILE } from './claim-archive.ts';
+import { mayStream, type MayStreamParts } from './may-stream.ts';
 
-export interface WalHealthParts {
-  readonly enabled: boolean;
-  /** Configured name of the source. */
-  readonly source: string;
-  readonly connection: ConnectionOptions;
-  readonly slot: string;
-  readonly targets: readonly Storage[];
-  /** Where the daemon receives WAL. */
-  readonly folder: string;
+export interface WalHealthParts extends MayStreamParts {
+  readonly enabled: boolean | 'auto';
   readonly limits: StreamLimits;
   /** How old the newest physical backup may be. */
   readonly baseLimitMs: number;
@@ -39,6 +31,8 @@ interface WalLook {
   readonly drillReports: readonly ReportPlace[];
   /** How long each look may take. */
   readonly timeoutMs: number;
+  /** Whether the server answers: where WAL is not streamed, nothing is said of one that does not. */
+  readonly answers: boolean;
   readonly clock: Clock;
   readonly signal: AbortSignal;
 }
@@ -46,15 +40,19 @@ interface WalLook {
 /** Everything that point-in-time recovery needs: whether the server allows it, how the stream stands, the physical backups, their proof. Throws only when aborted. */
 export async function lookAtWal(
   parts: WalHealthParts,
-  { drillReports, timeoutMs, clock, signal }: WalLook,
+  { drillReports, timeoutMs, answers, clock, signal }: WalLook,
 ): Promise<HealthCheck[]> {
   const { enabled, connection, slot, folder, limits, baseLimitMs } = parts;
-  const obstacle = await attempted(
-    async (own) => await replicationObstacle(connection, slot, { tries: enabled, signal: own }),
+  const isOn = await attempted(async () => await isStreamed(parts), timeoutMs, signal);
+  if (isOn === false && !answers) return [];
+  if (isOn === false && enabled === 'auto') return [checkMayStream(await mayStream(parts, timeoutMs, signal))];
+  const look = await attempted(
+    async (own) => await lookAtReplication(connection, slot, { tries: isOn !== false, signal: own }),
     timeoutMs,
     signal,
   );
-  if (!enabled) return [checkReplication(obstacle, { enabled, arrives: false })];
+  const { obstacle, limit = 'set' } = look instanceof BackupError ? { obstacle: look } : look;
+  if (isOn === false) return [checkReplication(obstacle, { enabled: false, arrives: false })];
   const state = await attempted(async () => await readStreamState(folder), timeoutMs, signal);
   const now = clock.now();
   const stream = checkWalStream(state, limits, now);
@@ -62,7 +60,7 @@ export async function lookAtWal(
   const bases = await attempted(async (own) => await lookAtBases(parts, own), timeoutMs, signal);
   const proof = await attempted(async (own) => await lookAtProof(parts, drillReports, now, own), timeoutMs, signal);
   return [
-    ...[checkReplication(obstacle, { enabled, arrives }), ...stream],
+    ...[checkReplication(obstacle, { enabled: true, arrives, endangers: enabled === 'auto' && limit !== 'set' }), ...stream],
     ...[checkBase(bases, baseLimitMs, now), checkRecoveryProof(proof)],
   ];
 }

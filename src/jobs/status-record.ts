@@ -10,7 +10,7 @@ export interface StatusParts extends OverviewParts {
   /** Absent where there is no folder for it. */
   readonly board: StatusBoard | undefined;
   /** When each job of the source is due next, by its name; `undefined` when it never is again. */
-  readonly nextRuns: (now: Date) => ReadonlyMap<string, Date | undefined>;
+  readonly nextRuns: (now: Date) => Promise<ReadonlyMap<string, Date | undefined>>;
   /** Until when the word of a health check is good: after its next run. */
   readonly staleAfter: (now: Date) => Date;
   /** Replaces every secret in a text. */
@@ -31,15 +31,21 @@ export async function recordStatus(parts: StatusParts, news: StatusNews, log: Lo
   const { board } = parts;
   if (!board) return;
   try {
-    await board.update(parts.source, news.now, (before) => statusOf(parts, news, before));
+    const next = await parts.nextRuns(news.now);
+    await board.update(parts.source, news.now, (before) => statusOf(parts, news, before, next));
   } catch (thrown) {
     log.error({ path: board.path, ...errorReport(toBackupError(thrown)) }, 'the status file could not be written');
   }
 }
 
-function statusOf(parts: StatusParts, { now, seen, health, ended }: StatusNews, before: SourceStatus | undefined): SourceStatus {
+function statusOf(
+  parts: StatusParts,
+  { now, seen, health, ended }: StatusNews,
+  before: SourceStatus | undefined,
+  nextRuns: ReadonlyMap<string, Date | undefined>,
+): SourceStatus {
   const jobs: Record<string, JobStatus> = {};
-  for (const [job, next] of parts.nextRuns(now)) {
+  for (const [job, next] of nextRuns) {
     const last = job === ended?.job ? ended.last : before?.jobs[job]?.last;
     jobs[job] = { ...(last && { last }), ...(next && { next: next.toISOString() }) };
   }

@@ -13,6 +13,7 @@ import {
   type SlotState,
   type WalSource,
 } from '../postgres/replication.ts';
+import { lookAtReplication } from '../postgres/replication-obstacle.ts';
 import { viewWal, type CommitsWait } from '../postgres/wal-view.ts';
 import { bytesText } from '../quantities.ts';
 import { answered } from './attempted.ts';
@@ -22,6 +23,9 @@ export interface SlotParts {
   readonly connection: ConnectionOptions;
   readonly slot: string;
 }
+
+/** There is no slot, and by itself none is made on this server. */
+export class NoSlotByItself extends BackupError {}
 
 /** What the receiver needs at once: the segment that it writes and the next one. */
 const SEGMENTS_OF_ROOM = 2;
@@ -37,7 +41,7 @@ export const ANSWER_MS = 15_000;
  * Says whose commits wait for us.
  */
 export async function prepareSlot(
-  { connection, slot }: SlotParts,
+  { connection, slot, enabled }: SlotParts & { readonly enabled: boolean | 'auto' },
   { origin, folder, stalled }: { readonly origin: WalSource; readonly folder: string; readonly stalled: boolean },
   log: Log,
   signal: AbortSignal,
@@ -62,7 +66,7 @@ export async function prepareSlot(
       retryable: true,
     });
   }
-  return await answered(async (own) => await makeSlot({ connection, slot }, log, own), ANSWER_MS, signal);
+  return await answered(async (own) => await makeSlot({ connection, slot }, enabled === 'auto', log, own), ANSWER_MS, signal);
 }
 
 /**
@@ -93,7 +97,8 @@ async function awaitUnused({ connection, slot }: SlotParts, stalled: boolean, si
   );
 }
 
-async function makeSlot({ connection, slot }: SlotParts, log: Log, signal: AbortSignal): Promise<CommitsWait> {
+/** `limited`: a slot is made only where the server limits what it may keep. */
+async function makeSlot({ connection, slot }: SlotParts, limited: boolean, log: Log, signal: AbortSignal): Promise<CommitsWait> {
   return await withClient(
     connection,
     async (client) => {
@@ -106,6 +111,9 @@ async function makeSlot({ connection, slot }: SlotParts, log: Log, signal: Abort
         await dropSlot(client, slot);
       }
       if (state === undefined || state.walStatus === 'lost') {
+        if (limited && (await lookAtReplication(connection, slot, { tries: false, signal })).limit !== 'set') {
+          throw new NoSlotByItself('SOURCE_FAILED', `there is no replication slot ${slot}, and nothing limits what one may keep`);
+        }
         await createSlot(client, slot);
         log.info({ slot }, 'the replication slot was made; from here on the source keeps its WAL until it is fetched');
       }

@@ -5,7 +5,7 @@ import type { CodecName } from '../codec/codec.ts';
 import { BackupError, toBackupError } from '../errors.ts';
 import type { HealthCheck } from '../health/check.ts';
 import type { Log } from '../log.ts';
-import { withClient, type ConnectionOptions } from '../postgres/connection.ts';
+import { withClient } from '../postgres/connection.ts';
 import type { ClientPrograms } from '../postgres/programs.ts';
 import { identifyWalSource } from '../postgres/replication.ts';
 import { replicationObstacle } from '../postgres/replication-obstacle.ts';
@@ -18,22 +18,21 @@ import { WalArchive } from '../wal/wal-archive.ts';
 import { answered, attempted } from './attempted.ts';
 import { claimArchive, claimFolder } from './claim-archive.ts';
 import { incomingFolder } from './incoming-folder.ts';
+import type { MayStreamParts } from './may-stream.ts';
 import { sampleSource } from './wal-source.ts';
-import { ANSWER_MS, giveUpSlot, prepareSlot } from './wal-slot.ts';
+import { ANSWER_MS, giveUpSlot, NoSlotByItself, prepareSlot } from './wal-slot.ts';
+import { StreamTurn } from './stream-turn.ts';
 import { StreamWatch, type WatchLimits } from './wal-watch.ts';
 import { keepStored } from './wal-store.ts';
 
-export interface WalStreamParts {
-  /** Configured name of the source. */
-  readonly source: string;
-  readonly connection: ConnectionOptions;
+export interface WalStreamParts extends Omit<MayStreamParts, 'folder'> {
+  /** `auto`: only while it may by itself. */
+  readonly enabled: boolean | 'auto';
   readonly findPrograms: (serverMajor: number) => Promise<ClientPrograms>;
-  readonly targets: readonly Storage[];
   /** The local one among them: WAL is received on its disk. */
   readonly spool?: DiskStorage;
   /** Where WAL is received when there is no local target. */
   readonly workFolder: string;
-  readonly slot: string;
   readonly codec: CodecName;
   readonly level: number;
   /** How often the open segment is copied, and a look is taken at the source's clock. */
@@ -47,6 +46,8 @@ export interface WalStreamContext {
   readonly signal: AbortSignal;
   readonly log: Log;
   readonly clock: Clock;
+  /** Told when it begins, and when it is not meant to be at work any more. */
+  readonly onTurn?: (on: boolean) => void;
 }
 
 /** Looking for finished segments. */
@@ -60,14 +61,15 @@ const PATIENCE_MS = 2000;
 
 /**
  * Streams the source's WAL into the archive until the signal. Whatever fails is told and tried again, with growing pauses: the slot makes
- * the source keep what has not been fetched.
+ * the source keep what has not been fetched. Where it may not by itself, it says why and asks again, with growing pauses.
  */
 export async function streamWal(parts: WalStreamParts, context: WalStreamContext): Promise<void> {
   const { signal, log } = context;
   const watch = new StreamWatch(parts, incomingFolder(parts), context);
-  await watch.starting();
+  const turn = new StreamTurn(parts, watch, context);
   for (let pauseMs = FIRST_PAUSE_MS; !signal.aborted; pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS)) {
     try {
+      await turn.awaitOn();
       await streamOnce(parts, watch, context);
     } catch (error) {
       if (!isAborted(signal)) {
@@ -78,7 +80,7 @@ export async function streamWal(parts: WalStreamParts, context: WalStreamContext
     }
     if (!isAborted(signal)) await sleep(pauseMs, undefined, { signal }).catch(() => undefined);
   }
-  await watch.stopped();
+  if (turn.isOn) await watch.stopped();
 }
 
 async function streamOnce(parts: WalStreamParts, watch: StreamWatch, context: WalStreamContext): Promise<void> {
@@ -113,7 +115,12 @@ async function streamOnce(parts: WalStreamParts, watch: StreamWatch, context: Wa
       ...{ program, connection, slot, folder, signal: ends },
       prepare: async (stalled) => {
         await watch.mayReceive(ends);
-        return { synchronous: watch.receiving(await prepareSlot(parts, { origin, folder, stalled }, log, ends)) };
+        const commits = await prepareSlot(parts, { origin, folder, stalled }, log, ends).catch((error: unknown) => {
+          // Whether it is to go on is decided anew.
+          if (error instanceof NoSlotByItself) failed.abort();
+          throw error;
+        });
+        return { synchronous: watch.receiving(commits) };
       },
       holds: () => watch.holds,
       onGone: async (error) => {

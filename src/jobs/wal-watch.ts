@@ -71,6 +71,12 @@ export class StreamWatch {
     await this.#tell(await this.#write('failing'));
   }
 
+  /** It is not meant to be at work any more. */
+  async off(): Promise<void> {
+    this.#problem = undefined;
+    await this.#write('off');
+  }
+
   async stopped(): Promise<void> {
     await this.#write('stopped');
   }

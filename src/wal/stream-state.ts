@@ -7,8 +7,11 @@ import type { NotedMoment } from './moments.ts';
 export interface StreamState {
   /** By our clock. */
   readonly writtenAt: string;
-  /** `starting`: not yet at work. `failing`: it cannot be; it is tried again. `held`: no WAL is received, since there is no room. */
-  readonly phase: 'starting' | 'streaming' | 'held' | 'failing' | 'stopped';
+  /**
+   * `starting`: not yet at work. `failing`: it cannot be; it is tried again. `held`: no WAL is received, since there is no room. `off`: it had
+   * been at work, and is not meant to be any more.
+   */
+  readonly phase: 'starting' | 'streaming' | 'held' | 'failing' | 'stopped' | 'off';
   /** Why it is not at work. */
   readonly problem?: { readonly message: string; readonly hint?: string };
   /** The last look at the source. */
@@ -55,6 +58,19 @@ export async function writeLastMoment(folder: string, moment: NotedMoment): Prom
 /** `undefined`: nothing has streamed into this folder yet. */
 export async function readStreamState(folder: string): Promise<StreamState | undefined> {
   return (await readJson(join(folder, STREAM_STATE))) as StreamState | undefined;
+}
+
+/** Whether WAL is meant to stream into this folder: where that is left to the server, by what the daemon has noted last. */
+export async function isStreamed({
+  enabled,
+  folder,
+}: {
+  readonly enabled: boolean | 'auto';
+  readonly folder: string;
+}): Promise<boolean> {
+  if (enabled !== 'auto') return enabled;
+  const state = await readStreamState(folder);
+  return state !== undefined && state.phase !== 'off';
 }
 
 /** `undefined`: none was noted yet. */

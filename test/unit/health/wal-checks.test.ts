@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import { BackupError } from '../../../src/errors.ts';
 import { checkBase } from '../../../src/health/base.ts';
 import { CHECKS, type HealthCheck } from '../../../src/health/check.ts';
-import { checkReplication } from '../../../src/health/replication.ts';
+import { checkMayStream, checkReplication } from '../../../src/health/replication.ts';
 import { checkWalStream, type StreamLook } from '../../../src/health/wal-stream.ts';
 
 const MIB = 2 ** 20;
@@ -125,5 +125,17 @@ describe('A server that does not let its WAL be streamed', () => {
     expect(of(true, false, obstacle)).toBe('fail: wal_level is minimal');
     expect(of(true, true, obstacle)).toMatch(/^warn/);
     expect(of(true, true)).toMatch(/^ok/);
+  });
+
+  test('is well where that is left to the server, unless WAL was streamed before or the server is in danger', () => {
+    const off = { on: false, says: 'it is off: wal_level is minimal' } as const;
+    const may = (decision: Parameters<typeof checkMayStream>[0]) => said([checkMayStream(decision)])['replication'];
+    expect(may({ ...off, begun: false })).toBe('ok: it is off: wal_level is minimal');
+    expect(may({ ...off, begun: true })).toBe('warn: it is off: wal_level is minimal');
+    expect(may({ on: true })).toMatch(/^ok: .*begins with the daemon/);
+    const streamed = (error?: BackupError) =>
+      said([checkReplication(error, { enabled: true, arrives: false, endangers: true })])['replication'];
+    expect(streamed()).toMatch(/^warn: .*max_slot_wal_keep_size/);
+    expect(streamed(obstacle)).toBe('fail: wal_level is minimal');
   });
 });

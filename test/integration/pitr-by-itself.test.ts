@@ -1,0 +1,174 @@
+import { existsSync } from 'node:fs';
+import { mkdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { PitrGround } from '../support/pitr-ground.ts';
+import { installedVersions } from '../support/postgres-versions.ts';
+import { startTcpProxy } from '../support/tcp-proxy.ts';
+
+const MAJORS = [15, 17].filter((major) => installedVersions().some((version) => version.major === major));
+const UNLIMITED = 'point-in-time recovery is off: nothing limits what the server would keep for it';
+
+describe.each(MAJORS)('Point-in-time recovery that nobody asked for, on PostgreSQL %i', (major) => {
+  let ground: PitrGround;
+  /** What is scheduled, as the daemon said it last. */
+  const jobs = () =>
+    ((ground.lines.findLast((line) => line['jobs'] !== undefined)?.['jobs'] ?? []) as { job: string }[]).map(({ job }) => job);
+  const slots = async () => (await ground.sql('SELECT slot_name FROM pg_replication_slots')).map((row) => row['slot_name']);
+
+  /** What the server may keep for a slot, as all its processes know it. */
+  async function limit(size: string): Promise<void> {
+    await ground.sql(`ALTER SYSTEM SET max_slot_wal_keep_size = '${size}'`);
+    await ground.sql('SELECT pg_reload_conf()');
+    while ((await ground.sql('SHOW max_slot_wal_keep_size'))[0]!['max_slot_wal_keep_size'] !== size) await sleep(20);
+  }
+
+  /** The daemon has said so, and made its schedule fit. */
+  async function turnsOff(says: string): Promise<void> {
+    await ground.logged(says);
+    while (jobs().includes('base-backup')) await sleep(20);
+  }
+
+  async function turnsOn(): Promise<void> {
+    await ground.logged('WAL is streamed');
+    while (!jobs().includes('base-backup')) await sleep(20);
+  }
+
+  /** Of another daemon. */
+  async function folder(name: string): Promise<string> {
+    const path = join(ground.folder, name);
+    await mkdir(path);
+    return path;
+  }
+
+  beforeAll(async () => {
+    ground = await PitrGround.open(major);
+    delete ground.env['PITR_ENABLED'];
+    await ground.sql('CREATE TABLE marks (n int PRIMARY KEY)');
+    await ground.sql('CREATE ROLE poor LOGIN');
+  });
+
+  afterAll(async () => {
+    await ground.close();
+  });
+
+  test('is off where nothing limits what a slot may keep, and log, health and status say so', async () => {
+    await ground.startDaemon(UNLIMITED);
+    expect(jobs()).not.toContain('base-backup');
+    expect(await slots()).toEqual([]);
+    expect(existsSync(join(ground.folder, 'backups/wal'))).toBe(false);
+    const says = expect.stringMatching(new RegExp(`^${UNLIMITED} \\(set max_slot_wal_keep_size there .*\\)$`));
+    const health = await ground.health();
+    expect(health['replication']).toMatchObject({ verdict: 'ok', says });
+    expect(Object.keys(health).filter((name) => /^(wal|base backup|commits|recovery proof)/.test(name))).toEqual([]);
+    expect(await ground.json('status')).toMatchObject({ wal: { off: says } });
+    const status = await ground.run('status');
+    expect(status.stdout).toContain(UNLIMITED);
+    expect(status.stdout).not.toContain('base-backup');
+  });
+
+  test('begins when the server limits it, with its schedule, and every slot is accounted for', async () => {
+    await limit('1GB');
+    await turnsOn();
+    const made = await ground.json('create-backup', '--physical');
+    expect(made).toMatchObject({ outcome: 'success' });
+    await ground.recoverableTo(await ground.mark());
+    const health = await ground.health();
+    expect(health['replication']).toMatchObject({ verdict: 'ok' });
+    expect(health['wal stream']).toMatchObject({ verdict: 'ok' });
+    expect((await ground.run('status')).stdout).toMatch(/newest instant[\s\S]*base-backup/);
+    const ledger = await readFile(join(ground.folder, 'backups/logs/ledger.jsonl'), 'utf8');
+    expect(ledger.split('\n').filter((line) => line.includes('"kind":"schedule"'))).toEqual([
+      expect.not.stringContaining('base-backup'),
+      expect.stringContaining('base-backup'),
+    ]);
+    expect(await ground.json('evidence', 'verify')).toMatchObject({ intact: true, breaks: [] });
+  });
+
+  test('goes on while its slot is there, over a restart as well, and health warns', async () => {
+    await limit('-1');
+    expect((await ground.health())['replication']).toMatchObject({
+      verdict: 'warn',
+      hint: expect.stringContaining('max_slot_wal_keep_size'),
+    });
+    await ground.endDaemon('SIGTERM');
+    await ground.startDaemon();
+    expect(jobs()).toContain('base-backup');
+    await ground.recoverableTo(await ground.mark());
+  });
+
+  test('makes no slot anew where nothing limits it any more, and that is not passed over', async () => {
+    for (let gone = false; !gone;) {
+      gone = await ground
+        .sql(
+          `SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE active;
+           SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots`,
+        )
+        .then(
+          () => true,
+          () => false,
+        );
+    }
+    await turnsOff('point-in-time recovery is off: the replication slot db_backup is gone, and nothing limits');
+    expect(await slots()).toEqual([]);
+    const health = await ground.health();
+    expect(health['replication']).toMatchObject({ verdict: 'warn', says: expect.stringContaining('db_backup is gone') });
+    expect(health).not.toHaveProperty('wal stream');
+    expect(await ground.json('status')).toMatchObject({ wal: { off: expect.stringContaining('db_backup is gone') } });
+    ground.lines.length = 0;
+    await limit('1GB');
+    await turnsOn();
+    await ground.logged('the replication slot was made');
+    expect(await slots()).toEqual(['db_backup']);
+    expect(await ground.json('evidence', 'verify')).toMatchObject({ intact: true, breaks: [] });
+  });
+
+  test('leaves a slot alone that another daemon has', async () => {
+    const { BACKUP_DIR } = ground.env;
+    const says = { verdict: 'ok', says: expect.stringContaining('the replication slot db_backup is there') };
+    try {
+      ground.env['BACKUP_DIR'] = await folder('elsewhere');
+      expect((await ground.health())['replication']).toMatchObject(says);
+    } finally {
+      ground.env['BACKUP_DIR'] = BACKUP_DIR!;
+    }
+  });
+
+  test('is off for a role that may not replicate, and says what gives it the right', async () => {
+    await ground.endDaemon('SIGTERM');
+    await ground.sql('SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots');
+    const env = { ...ground.env };
+    Object.assign(ground.env, { POSTGRES_USER: 'poor', BACKUP_DIR: await folder('poor') });
+    try {
+      await ground.startDaemon('the role "poor" may not replicate (a superuser gives it the right: ALTER ROLE poor REPLICATION)');
+      expect((await ground.health())['replication']).toMatchObject({
+        verdict: 'ok',
+        says: expect.stringContaining('ALTER ROLE poor REPLICATION'),
+      });
+      expect(await slots()).toEqual([]);
+    } finally {
+      await ground.endDaemon('SIGTERM');
+      Object.assign(ground.env, env);
+    }
+  });
+
+  test('begins with a server that comes up after the daemon', async () => {
+    const { host, port } = ground.server.connection;
+    const proxy = await startTcpProxy(join(host, `.s.PGSQL.${port}`));
+    await proxy.stop();
+    const env = { ...ground.env };
+    const late = { POSTGRES_HOST: '127.0.0.1', POSTGRES_PORT: String(proxy.port), BACKUP_DIR: await folder('late') };
+    Object.assign(ground.env, late);
+    await ground.startDaemon('point-in-time recovery is off: the server does not say');
+    expect(jobs()).not.toContain('base-backup');
+    const up = await startTcpProxy(join(host, `.s.PGSQL.${port}`), proxy.port);
+    try {
+      await turnsOn();
+    } finally {
+      await ground.endDaemon('SIGTERM');
+      Object.assign(ground.env, env);
+      await up.stop();
+    }
+  });
+});
