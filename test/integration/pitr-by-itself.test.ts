@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { mkdir, readFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
@@ -150,6 +150,42 @@ describe.each(MAJORS)('Point-in-time recovery that nobody asked for, on PostgreS
     } finally {
       await ground.endDaemon('SIGTERM');
       Object.assign(ground.env, env);
+    }
+  });
+
+  test('streams once for each server: of all its databases, and not for another source on it', async () => {
+    const env = { ...ground.env };
+    const configs = await folder('configs');
+    const sources = { all: { database: '*' }, again: { database: 'postgres' } };
+    await writeFile(join(configs, 'production.json'), JSON.stringify({ sources }));
+    Object.assign(ground.env, { BACKUP_CONFIG_DIRECTORY: configs, BACKUP_DIR: await folder('several') });
+    delete ground.env['POSTGRES_DB'];
+    try {
+      await ground.startDaemon('point-in-time recovery is off: the WAL of this server comes with the source all');
+      await turnsOn();
+      expect(ground.lines.filter(({ msg }) => msg === 'WAL is streamed')).toEqual([expect.objectContaining({ source: 'all' })]);
+      expect(jobs().filter((job) => job === 'base-backup')).toHaveLength(1);
+      const one = ['--source', 'all.postgres'];
+      const made = await ground.json('create-backup', '--physical', ...one);
+      expect(made).toMatchObject({ outcome: 'success', label: expect.stringMatching(/^base_all_/) });
+      await ground.recoverableTo(await ground.mark(), ...one);
+      const checks = await ground.health(...one);
+      expect(checks['replication']).toMatchObject({ verdict: 'ok', says: 'the server lets its WAL be streamed' });
+      expect(checks['wal stream']).toMatchObject({ verdict: 'ok' });
+      expect(checks['base backup']).toMatchObject({ verdict: 'ok', says: expect.stringContaining(made.label!) });
+      const status = await ground.run('status', ...one);
+      expect(status.stdout).toContain('newest instant');
+      expect(status.stdout).not.toContain('base-backup');
+      const other = await ground.health('--source', 'again');
+      expect(other['replication']).toMatchObject({ verdict: 'ok', says: expect.stringMatching(/comes with the source all$/) });
+      expect(other).not.toHaveProperty('wal stream');
+      expect(await ground.json('evidence', 'verify')).toMatchObject({ intact: true, breaks: [] });
+    } finally {
+      await ground.endDaemon('SIGTERM');
+      ground.env['POSTGRES_DB'] = env['POSTGRES_DB']!;
+      Object.assign(ground.env, { BACKUP_DIR: env['BACKUP_DIR'] });
+      delete ground.env['BACKUP_CONFIG_DIRECTORY'];
+      await ground.sql('SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots');
     }
   });
 

@@ -123,8 +123,8 @@ export class PitrGround {
   }
 
   /** What `health` says, by the names of the checks. */
-  async health(): Promise<Record<string, HealthCheck>> {
-    const { stdout, stderr } = await this.run('health', '--json');
+  async health(...args: string[]): Promise<Record<string, HealthCheck>> {
+    const { stdout, stderr } = await this.run('health', ...args, '--json');
     if (stdout === '') throw new Error(stderr);
     const [{ checks }] = (JSON.parse(stdout) as { sources: [{ checks: HealthCheck[] }] }).sources;
     return Object.fromEntries(checks.map((check) => [[check.check, check.object].filter(Boolean).join(' '), check]));
