@@ -212,12 +212,12 @@ describe('The daemon', () => {
     await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
     try {
       const { port } = silent.address() as AddressInfo;
-      // The health check at the start, then the backup.
+      // The health check at the start and the question whether WAL may be streamed, then the backup.
       let connections = 0;
       silent.on('connection', () => (connections += 1));
       const env = { POSTGRES_HOST: '127.0.0.1', POSTGRES_PORT: String(port), POSTGRES_CONNECT_TIMEOUT: '600' };
       const daemon = startDaemon({ BACKUP_SCHEDULE: EVERY_SECOND, ...env });
-      while (connections < 2) await sleep(20);
+      while (connections < 3) await sleep(20);
       daemon.process.kill('SIGTERM');
       expect(await daemon.ended).toBe(130);
       expect(await reports()).toMatchObject([{ outcome: 'aborted' }]);

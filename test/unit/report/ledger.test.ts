@@ -347,6 +347,45 @@ describe('Slots that nobody ran', () => {
     expect((await verify({ now: '2026-01-10T12:30:00Z' })).breaks).toEqual([]);
   });
 
+  test('are those of the schedule that held, which may change while the daemon runs', async () => {
+    const { evidence, clock } = sample;
+    const physical = { ...DAILY, job: 'base-backup', expression: '0 1 * * *' };
+    const ends = async (job: string, slot: string) => {
+      clock.set(slot.replace(':00:00Z', ':05:00Z'));
+      await evidence.enter({ job, slot: new Date(slot), state: 'done' });
+    };
+    await ends(DAILY.job, '2026-01-06T02:00:00Z');
+    clock.set('2026-01-06T12:00:00Z');
+    expect(await evidence.reschedule([DAILY, physical])).toEqual(new Date('2026-01-06T12:00:00Z'));
+    const before = (await entries()).length;
+    await evidence.reschedule([DAILY, physical]);
+    expect(await entries()).toHaveLength(before);
+    await ends(DAILY.job, '2026-01-07T02:00:00Z');
+    expect((await verify({ now: '2026-01-07T12:00:00Z' })).notes).toEqual([
+      expect.stringContaining('2026-01-07T01:00:00.000Z of base-backup has no entry yet'),
+    ]);
+    // The next of the job enters the one that was passed over.
+    await ends('base-backup', '2026-01-08T01:00:00Z');
+    await ends(DAILY.job, '2026-01-08T02:00:00Z');
+    clock.set('2026-01-08T12:00:00Z');
+    await evidence.reschedule([DAILY]);
+    await ends(DAILY.job, '2026-01-09T02:00:00Z');
+    expect(await verify({ now: '2026-01-09T12:00:00Z' })).toMatchObject({ breaks: [], notes: [], slots: 10 });
+  });
+
+  test('are of the newer schedule where the ledger could not be written before', async () => {
+    const other = join(folder, 'other');
+    const { evidence } = openSample(other, sample.clock);
+    await writeFile(other, 'in the way');
+    await expect(evidence.begin([DAILY], '1.0.0')).rejects.toThrow();
+    const weekly = { ...DAILY, job: 'weekly-cleanup' };
+    await expect(evidence.reschedule([DAILY, weekly])).rejects.toThrow();
+    await rm(other);
+    await evidence.enter({ job: DAILY.job, slot: undefined, state: 'done' });
+    const lines = (await readFile(join(other, 'ledger.jsonl'), 'utf8')).trimEnd().split('\n');
+    expect(lines.filter((line) => line.includes('"kind":"schedule"'))).toEqual([expect.stringContaining('weekly-cleanup')]);
+  });
+
   test('share an entry when they are many', async () => {
     const key = readSigningKey(sample.privatePem);
     const each = { ...DAILY, expression: '* * * * *' };
