@@ -68,6 +68,9 @@ describe.each(MAJORS)('Point-in-time recovery that nobody asked for, on PostgreS
     const status = await ground.run('status');
     expect(status.stdout).toContain(UNLIMITED);
     expect(status.stdout).not.toContain('base-backup');
+    // One by hand has its WAL inside.
+    expect(await ground.json('create-backup', '--physical')).toMatchObject({ outcome: 'success' });
+    expect(await ground.base()).toMatchObject({ includesWal: true });
   });
 
   test('begins when the server limits it, with its schedule, and every slot is accounted for', async () => {
@@ -75,6 +78,7 @@ describe.each(MAJORS)('Point-in-time recovery that nobody asked for, on PostgreS
     await turnsOn();
     const made = await ground.json('create-backup', '--physical');
     expect(made).toMatchObject({ outcome: 'success' });
+    expect(await ground.base()).toMatchObject({ label: made.label, includesWal: false });
     await ground.recoverableTo(await ground.mark());
     const health = await ground.health();
     expect(health['replication']).toMatchObject({ verdict: 'ok' });

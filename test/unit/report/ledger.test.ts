@@ -1,4 +1,4 @@
-import { appendFile, mkdtemp, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
+import { appendFile, mkdir, mkdtemp, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
@@ -381,6 +381,7 @@ describe('Slots that nobody ran', () => {
     const weekly = { ...DAILY, job: 'weekly-cleanup' };
     await expect(evidence.reschedule([DAILY, weekly])).rejects.toThrow();
     await rm(other);
+    await mkdir(other);
     await evidence.enter({ job: DAILY.job, slot: undefined, state: 'done' });
     const lines = (await readFile(join(other, 'ledger.jsonl'), 'utf8')).trimEnd().split('\n');
     expect(lines.filter((line) => line.includes('"kind":"schedule"'))).toEqual([expect.stringContaining('weekly-cleanup')]);
