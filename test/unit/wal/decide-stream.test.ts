@@ -78,6 +78,9 @@ describe('What has begun', () => {
       /^begun: the replication slot db_backup is gone, and nothing limits/,
     );
     expect(decided(silent, { archive: 'received', wasOff: true })).toMatch(/^begun: the server does not say/);
+    expect(decided({ limit: 'unset' }, { archive: 'received', wasOff: true })).toMatch(
+      /^begun: the replication slot db_backup is gone/,
+    );
     expect(decided({}, { archive: 'received', wasOff: true })).toBe('on');
   });
 });
