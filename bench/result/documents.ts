@@ -100,6 +100,7 @@ pieces one after another; times of different rounds are not compared.
 - Memory, sampled ten times a second, highest of all runs: of one process its resident set (RSS), of all of a client's processes the
   sum of their proportional sets (PSS), in which a shared page counts once. PostgreSQL is not in it.
 - "without digest" is the same program with a row kernel that hashes nothing: the price of the digest.
+- "without ANALYZE" is our restore with \`--no-analyze\`: what the others do, who leave the planner's statistics to whoever comes later.
 - The server is private, on the same machine, with durability off (\`fsync=off\`), for dumps and restores alike.
 
 \`npm run bench -- --help\` lists the options; \`npm run bench -- --check\` compares the ratios with those committed here.

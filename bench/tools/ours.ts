@@ -45,10 +45,14 @@ export function ourDumps(shop: Workshop): Tool[] {
 }
 
 export function ourRestores(shop: Workshop): Reader[] {
-  return OURS.map(({ id, name }) => ({
-    ...{ id, name, kind: 'ours', reads: id },
-    command: backupManager(shop, ['restore', 'latest', RESTORED], dumpFolder(shop, id)),
-  }));
+  const restore = ({ id, name }: { id: string; name: string }, reads: string, ...args: readonly string[]): Reader => ({
+    ...{ id, name, kind: 'ours', reads },
+    command: backupManager(shop, ['restore', 'latest', RESTORED, ...args], dumpFolder(shop, reads)),
+  });
+  return [
+    ...OURS.map((dump) => restore(dump, dump.id)),
+    restore({ id: 'ours-without-analyze', name: 'db-backup, without ANALYZE' }, OURS[0].id, '--no-analyze'),
+  ];
 }
 
 export function ourVerifications(shop: Workshop): Reader[] {
