@@ -274,15 +274,13 @@ describe.each(MAJORS)('point-in-time recovery of PostgreSQL %i', (major) => {
     const [sender] = await ground.sql(
       "SELECT active_pid AS pid FROM pg_replication_slots WHERE slot_name = 'db_backup' AND active",
     );
-    const [writer] = await ground.sql("SELECT pid FROM pg_stat_activity WHERE backend_type = 'walwriter'");
-    process.kill(Number((sender ?? writer)!['pid']), 'SIGKILL');
-    while (
-      await ground.mark().then(
-        () => false,
-        () => true,
-      )
-    )
-      await sleep(50);
+    const walWriter = async (): Promise<unknown> =>
+      (await ground.sql("SELECT pid FROM pg_stat_activity WHERE backend_type = 'walwriter'"))[0]?.['pid'];
+    const writer = await walWriter();
+    process.kill(Number(sender?.['pid'] ?? writer), 'SIGKILL');
+    // The server notices a moment later, and ends all its processes then.
+    while ([undefined, writer].includes(await walWriter().catch(() => undefined))) await sleep(50);
+    await ground.mark();
     // And the daemon, whose receiver lives a little longer: what it has just begun to write is not taken from under it.
     while ((await ground.sql('SELECT FROM pg_replication_slots WHERE active')).length === 0) await sleep(50);
     const [orphan] = (await processesWith(`pg_receivewal\0-D\0${ground.folder}`)) as [string];
@@ -323,12 +321,21 @@ describe.each(MAJORS)('point-in-time recovery of PostgreSQL %i', (major) => {
       expect(reachOf(raw, start + 1n)).toBe(start + 41n);
       // The zeros behind a switch are none of its records, and of one from the segment before the checksum is not known here.
       const filled = raw.findLastIndex((byte) => byte !== 0);
+      // The server that was killed may have given a record up in its middle: that one is passed over unread.
+      const isGivenUp = (at: number): boolean => (raw[at + 2]! & 0x08) !== 0;
+      if (Array.from({ length: SEGMENT / 8192 }, (_, page) => page * 8192).some(isGivenUp)) continue;
       for (let cut = 65_536 + 64; cut < filled; cut += Math.ceil(filled / 16 / 8192) * 8192 + 8) {
         tried += 1;
         const wrong = Buffer.from(raw);
         for (let at = cut; at < cut + 16; at += 1) wrong[at]! ^= 0x10;
-        for (const bytes of [Buffer.from(raw).fill(0, cut), Buffer.from(raw).fill(0, cut, cut + 16), wrong])
-          if (!bytes.equals(raw)) expect(reachOf(bytes, start)).toBeLessThanOrEqual(start + BigInt(cut + 16));
+        for (const bytes of [Buffer.from(raw).fill(0, cut), Buffer.from(raw).fill(0, cut, cut + 16), wrong]) {
+          if (!bytes.equals(raw)) {
+            // A record may have zeros there by itself: it is whole up to the first byte that is another one.
+            let first = cut;
+            while (bytes[first] === raw[first]) first += 1;
+            expect(reachOf(bytes, start)).toBeLessThanOrEqual(start + BigInt(first + 16));
+          }
+        }
       }
     }
     expect(tried).toBeGreaterThan(10);
