@@ -1,5 +1,6 @@
 import { open, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { absentAs } from '../errors.ts';
 
 /**
  * Makes durable what the receiver has written into the segment that is open. Whatever it finished before is: it syncs a file before it
@@ -7,14 +8,9 @@ import { join } from 'node:path';
  */
 export async function syncOpenSegment(folder: string): Promise<void> {
   for (const name of (await readdir(folder)).filter((each) => each.endsWith('.partial'))) {
-    let file;
-    try {
-      file = await open(join(folder, name), 'r');
-    } catch (error) {
-      // Finished since.
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT') continue;
-      throw error;
-    }
+    const file = await absentAs(undefined, open(join(folder, name), 'r'));
+    // Finished since.
+    if (file === undefined) continue;
     try {
       await file.datasync();
     } finally {
