@@ -88,11 +88,16 @@ describe.each(MAJORS)('faults around point-in-time recovery of PostgreSQL %i', (
 
   test('a network that carries nothing and breaks nothing is given up, and the stream goes on', async () => {
     await ground.mark();
+    // As a look may have at that moment: the server has it as long as the stream's.
+    const { connection } = ground.server;
+    const other = await connect({ ...connection, host: '127.0.0.1', port: toSource.port }, { replication: true });
     toSource.freeze();
     while (!ground.lines.some(({ message }) => String(message).includes('no WAL has come for 3 s'))) await sleep(50);
     const during = await ground.mark();
     toSource.thaw();
     await ground.recoverableTo(during);
+    other.connection.stream.destroy();
+    toSource.dropFrozen();
   });
 
   test('a second daemon on the same slot says so, takes nothing away, and calls nothing received that the first has', async () => {

@@ -9,10 +9,19 @@ export interface TcpProxy {
   /** From now on no byte passes on any connection that there is; nobody is told. Connections made after `thaw` work. */
   freeze(): void;
   thaw(): void;
+  /** The server learns of those that froze; until then it takes them for alive, as when a network lost the other end. */
+  dropFrozen(): void;
   /** Passes nothing that the server sends until `release`, on any connection that there is; nothing is lost. */
   hold(): void;
   release(): void;
   stop(): Promise<void>;
+}
+
+interface Pair {
+  readonly incoming: Socket;
+  readonly outgoing: Socket;
+  /** What came from the server, on its way to `incoming`. */
+  readonly counted: Transform;
 }
 
 /** A real TCP proxy on loopback in front of a server on a Unix socket or on a port, for a network that stops carrying anything. */
@@ -20,8 +29,8 @@ export async function startTcpProxy(to: string | number, port = 0): Promise<TcpP
   const sockets = new Set<Socket>();
   let passed = 0;
   let isFrozen = false;
-  const pairs = new Set<readonly [from: Transform, to: Socket]>();
-  const frozen = new Set<readonly [from: Transform, to: Socket]>();
+  const pairs = new Set<Pair>();
+  const frozen = new Set<Pair>();
   const server = createServer((incoming) => {
     if (isFrozen) {
       sockets.add(incoming.on('error', () => undefined));
@@ -35,7 +44,7 @@ export async function startTcpProxy(to: string | number, port = 0): Promise<TcpP
         done(null, bytes);
       },
     });
-    const pair = [counted, incoming] as const;
+    const pair: Pair = { incoming, outgoing, counted };
     pairs.add(pair);
     incoming.once('close', () => {
       pairs.delete(pair);
@@ -56,17 +65,20 @@ export async function startTcpProxy(to: string | number, port = 0): Promise<TcpP
       for (const socket of sockets) socket.unpipe().removeAllListeners('data').pause();
       for (const pair of pairs) {
         frozen.add(pair);
-        pair[0].unpipe();
+        pair.counted.unpipe();
       }
     },
     thaw() {
       isFrozen = false;
     },
+    dropFrozen() {
+      for (const { outgoing } of frozen) outgoing.destroy();
+    },
     hold() {
-      for (const [from] of pairs) from.unpipe();
+      for (const { counted } of pairs) counted.unpipe();
     },
     release() {
-      for (const [from, to] of pairs) from.pipe(to);
+      for (const { counted, incoming } of pairs) counted.pipe(incoming);
     },
     async stop() {
       for (const socket of sockets) socket.destroy();
