@@ -99,7 +99,7 @@ export function readOptions(args: readonly string[]): BenchOptions | undefined {
   };
 }
 
-function count(option: string, text: string, least = 1): number {
+export function count(option: string, text: string, least = 1): number {
   const value = Number(text);
   if (!Number.isInteger(value) || value < least || value > 1000)
     throw new Error(`--${option} is a whole number from ${least}, not '${text}'`);
@@ -107,7 +107,7 @@ function count(option: string, text: string, least = 1): number {
 }
 
 /** In the order of `known`, whatever the order asked for. */
-function chosen<T extends string>(option: string, text: string | undefined, known: readonly T[]): T[] {
+export function chosen<T extends string>(option: string, text: string | undefined, known: readonly T[]): T[] {
   const wanted = text?.split(',') ?? [...known];
   const wrong = wanted.filter((name) => !(known as readonly string[]).includes(name));
   if (wrong.length > 0) throw new Error(`--${option}: there is no '${wrong.join("', '")}'; there are ${known.join(', ')}`);

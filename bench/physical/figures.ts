@@ -9,22 +9,37 @@ export interface Figure {
   readonly treeBytes?: number;
 }
 
-export interface LoadFigures {
-  readonly seconds: number;
+/** `pgbench -c 8` with one way to stream WAL, or with none. */
+export interface LoadFigure {
+  readonly name: string;
   /** Transactions a second of each round. */
-  readonly without: readonly number[];
-  readonly withUs: readonly number[];
-  readonly ratio: number;
-  /** With PostgreSQL's own receiver alone, which keeps what it receives on the same disk: nobody who streams can do with less. */
-  readonly bare: readonly number[];
-  readonly bareRatio: number;
-  /** The most that was seen. */
-  readonly segmentsBehind: number;
-  /** Seconds between now and the newest instant that could be recovered, from the disk. */
-  readonly recoveryPoint: { readonly median: number; readonly highest: number };
-  /** The same from the bucket, where there was one. */
-  readonly offSite?: { readonly median: number; readonly highest: number };
-  readonly daemonBytes: number;
+  readonly rounds: readonly number[];
+  /** Their median over that without a stream, where that was measured. */
+  readonly ratio?: number;
+  /** Processor time of the server for a transaction; steadier than their number where the machine has other work. */
+  readonly serverMicroseconds: number;
+  readonly walBytesASecond: number;
+  /** The same of the receiver, or of the daemon and its receiver; the rest is of these as well. */
+  readonly receiverMicroseconds?: number;
+  /** The most WAL that was not received. */
+  readonly segmentsBehind?: number;
+  /** The most finished segments that waited for a target. */
+  readonly segmentsWaiting?: number;
+  /** Seconds between now and the newest instant that could be recovered. */
+  readonly onDisk?: Spread;
+  readonly offSite?: Spread;
+  readonly bytes?: number;
+}
+
+export interface Spread {
+  readonly median: number;
+  readonly highest: number;
+}
+
+export interface LoadFigures {
+  /** Of each round. */
+  readonly seconds: number;
+  readonly ways: readonly LoadFigure[];
 }
 
 export interface PhysicalFigures {

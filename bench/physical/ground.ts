@@ -26,7 +26,7 @@ export interface Ground {
   sql<Row>(text: string): Promise<Row[]>;
   /** The program with these arguments. */
   ours(...args: string[]): Command;
-  /** pgBackRest as the server's account, which archives with it. */
+  /** pgBackRest as the server's account, which archives with it. Throws where it is not installed. */
   pgBackRest(args: string): Command;
   /** Absent: WAL is thrown away. */
   archiveBy(command: string | undefined): Promise<void>;
@@ -43,7 +43,8 @@ export interface GroundOptions {
   readonly programs: ClientPrograms;
   readonly program: Program;
   readonly folder: string;
-  readonly pgBackRest: string;
+  /** Absent: it is not installed. */
+  readonly pgBackRest: string | undefined;
   /** A bucket for the program, as it is configured with one. */
   readonly bucket: Readonly<Record<string, string>>;
   readonly signal: AbortSignal;
@@ -78,7 +79,10 @@ export async function openGround({ programs, program, folder, pgBackRest, bucket
   const ground: Ground = {
     ...{ server, programs, program, folder, bucket, account, env, sql, postmaster: Number(row!.pid) },
     ours: (...args) => ({ file: program.node, args: [program.cli, ...args], env }),
-    pgBackRest: (args) => shell(`${asAccount}${pgBackRest} --config=${config} --stanza=bench ${args}`, {}),
+    pgBackRest(args) {
+      if (pgBackRest === undefined) throw new Error('pgbackrest is not installed: there is nothing to compare with');
+      return shell(`${asAccount}${pgBackRest} --config=${config} --stanza=bench ${args}`, {});
+    },
     async archiveBy(command) {
       await sql(`ALTER SYSTEM SET archive_command = '${(command ?? '/bin/true').replaceAll("'", "''")}'`);
       await sql('SELECT pg_reload_conf()');

@@ -2,7 +2,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { absentAs } from '../../src/errors.ts';
 import { describeMachine } from '../machine.ts';
-import type { Figure, LoadFigures, PhysicalFigures } from './figures.ts';
+import type { Figure, LoadFigure, LoadFigures, PhysicalFigures, Spread } from './figures.ts';
 
 const MB = 1e6;
 
@@ -53,31 +53,27 @@ function table(figures: readonly Figure[]): string[] {
   ];
 }
 
-function loadLines({
-  without,
-  withUs,
-  ratio,
-  bare,
-  bareRatio,
-  segmentsBehind,
-  recoveryPoint,
-  offSite,
-  daemonBytes,
-}: LoadFigures): string[] {
-  const rates = (of: readonly number[]): string => of.map((each) => each.toFixed(0)).join(', ');
-  return [
-    '| | |',
-    '| --- | --- |',
-    `| transactions a second without us | ${rates(without)} |`,
-    `| with \`pg_receivewal\` alone | ${rates(bare)} (${bareRatio.toFixed(3)} of that without) |`,
-    `| with us | ${rates(withUs)} (${ratio.toFixed(3)} of that without) |`,
-    `| most that was not received | ${segmentsBehind.toFixed(2)} segments |`,
-    `| recovery point, on disk | median ${recoveryPoint.median.toFixed(1)} s, highest ${recoveryPoint.highest.toFixed(1)} s |`,
-    ...(offSite
-      ? [`| recovery point, off-site | median ${offSite.median.toFixed(1)} s, highest ${offSite.highest.toFixed(1)} s |`]
-      : []),
-    `| memory of the daemon and its receiver | ${mb(daemonBytes)} |`,
+function loadLines({ ways }: LoadFigures): string[] {
+  const seconds = (of: Spread | undefined): string =>
+    of === undefined ? '' : `median ${of.median.toFixed(1)} s, highest ${of.highest.toFixed(1)} s`;
+  const digits = (of: number | undefined, count: number): string => of?.toFixed(count) ?? '';
+  const rows: readonly (readonly [string, (way: LoadFigure) => string])[] = [
+    ['transactions a second', ({ rounds }) => rounds.map((each) => each.toFixed(0)).join(', ')],
+    ['of that without', ({ ratio }) => digits(ratio, 3)],
+    ['WAL a second', ({ walBytesASecond }) => mb(walBytesASecond)],
+    ['processor time of a transaction, server', ({ serverMicroseconds }) => `${digits(serverMicroseconds, 0)} µs`],
+    ['of what receives', ({ receiverMicroseconds: of }) => (of === undefined ? '' : `${digits(of, 1)} µs`)],
+    ['most that was not received, segments', ({ segmentsBehind }) => digits(segmentsBehind, 2)],
+    ['most segments that were finished and not stored', ({ segmentsWaiting }) => digits(segmentsWaiting, 0)],
+    ['recovery point, on disk', ({ onDisk }) => seconds(onDisk)],
+    ['recovery point, off-site', ({ offSite }) => seconds(offSite)],
+    ['memory of what receives', ({ bytes }) => (bytes === undefined ? '' : mb(bytes))],
   ];
+  return [
+    ['', ...ways.map(({ name }) => name)],
+    ['---', ...ways.map(() => '---')],
+    ...rows.map(([name, cell]) => [name, ...ways.map(cell)]),
+  ].map((cells) => `| ${cells.join(' | ')} |`);
 }
 
 function mb(bytes: number): string {
