@@ -29,9 +29,13 @@ const s3 = await startS3Server();
 /** What takes longer, and the other version, by hand and where it is asked for: PITR_FAULTS=all. */
 const ALL = process.env['PITR_FAULTS'] === 'all';
 const MAJORS = (ALL ? [15, 17] : [17]).filter((major) => installedVersions().some((version) => version.major === major));
-const testLong = (name: string, body: () => Promise<void>): void => {
-  if (ALL) test(name, body);
-};
+const whereAsked =
+  (run: typeof test.skip) =>
+  (name: string, body: () => Promise<void>): void => {
+    if (ALL) run(name, body);
+  };
+const testLong = whereAsked(test);
+const testLongWithMounts = whereAsked(testWithMounts);
 
 const SEGMENT = 16 * 2 ** 20;
 /** How long the bucket is away under load: minutes by hand, PITR_BUCKET_AWAY=300. */
@@ -371,8 +375,9 @@ describe.each(MAJORS)('faults around point-in-time recovery of PostgreSQL %i', (
     Object.assign(ground.env, env);
   });
 
-  if (testWithMounts !== test.skip)
-    testLong('a disk that fills up while a server replays: it is told, and nothing is left that would start', async () => {
+  testLongWithMounts(
+    'a disk that fills up while a server replays: it is told, and nothing is left that would start',
+    async () => {
       await ground.startDaemon();
       await ground.sql("DO $$ BEGIN FOR i IN 1..400 LOOP EXECUTE format('CREATE TABLE many_%s (n int)', i); END LOOP; END $$");
       await ground.recoverableTo(await ground.mark());
@@ -387,7 +392,8 @@ describe.each(MAJORS)('faults around point-in-time recovery of PostgreSQL %i', (
         expect(await readdir(small)).toEqual([]);
       });
       await rm(small, { recursive: true });
-    });
+    },
+  );
 
   testLong(
     'of a standby no more is called recoverable than it has; its promotion is followed along the new timeline',
@@ -430,8 +436,9 @@ describe.each(MAJORS)('faults around point-in-time recovery of PostgreSQL %i', (
     },
   );
 
-  if (testWithMounts !== test.skip)
-    testLong('a disk of the archive that is full: the source keeps its WAL, and as a last resort is freed of it', async () => {
+  testLongWithMounts(
+    'a disk of the archive that is full: the source keeps its WAL, and as a last resort is freed of it',
+    async () => {
       const env = { ...ground.env };
       const small = join(ground.folder, 'small');
       await ground.endDaemon('SIGTERM');
@@ -477,5 +484,6 @@ describe.each(MAJORS)('faults around point-in-time recovery of PostgreSQL %i', (
         }
       });
       await rm(small, { recursive: true });
-    });
+    },
+  );
 });
