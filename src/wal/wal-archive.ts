@@ -2,7 +2,7 @@ import { readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { formatLsn, parseLsn } from '../catalog/lsn.ts';
 import type { WalMoment } from '../catalog/wal-meta.ts';
-import { parseWalFile, type WalFile } from '../catalog/wal-names.ts';
+import { parseWalFile, partialName, type WalFile } from '../catalog/wal-names.ts';
 import type { Clock } from '../clock.ts';
 import type { CodecName } from '../codec/codec.ts';
 import type { BackupError } from '../errors.ts';
@@ -141,12 +141,16 @@ export class WalArchive {
 
   #reached(target: Storage, held: Held, lacking: readonly WalFile[]): Reached | undefined {
     const { segmentBytes, openTargets } = this.#options;
-    const first = lacking.find((file) => file.kind === 'segment');
-    if (first?.kind === 'segment') return this.#upTo(first.number * BigInt(segmentBytes));
-    // What is in the receiver's folder is on the disk of the local target already.
-    if (!openTargets.includes(target)) return this.moments.newest;
     const { end, open } = held;
     const moment = open?.moment;
+    const first = lacking.find((file) => file.kind === 'segment');
+    if (first?.kind === 'segment') {
+      // What came while it was open may be there.
+      const copied = open?.name === partialName(first.name) ? moment : undefined;
+      return copied ?? this.#upTo(first.number * BigInt(segmentBytes));
+    }
+    // What is in the receiver's folder is on the disk of the local target already.
+    if (!openTargets.includes(target)) return this.moments.newest;
     if (moment && (end === undefined || parseLsn(moment.lsn) >= end)) return moment;
     return end === undefined ? undefined : this.#upTo(end);
   }
