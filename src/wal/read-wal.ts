@@ -1,5 +1,6 @@
 import { readdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
+import type { BaseManifest } from '../catalog/base-manifest.ts';
 import { parseHistory, type TimelineSwitch } from '../catalog/timeline-history.ts';
 import type { WalMoment } from '../catalog/wal-meta.ts';
 import { parseWalFile, parseWalKey, WAL_META, walFolder, walKey, type WalFile } from '../catalog/wal-names.ts';
@@ -67,10 +68,10 @@ export async function readWal(
 
 /**
  * What can be recovered from these backups and this WAL; reads the metas of the last segments, for their times. An open segment is read as
- * a whole: its file has its full size from the start, and counts as far as its records go.
+ * a whole: its file has its full size from the start, and counts as far as its records go, if it is of the backup's server.
  */
 export async function recoverableFrom(
-  bases: readonly BaseFacts[],
+  bases: readonly (BaseFacts & Pick<BaseManifest, 'systemIdentifier'>)[],
   inventory: WalInventory,
   options: { readonly timeline?: number; readonly signal?: AbortSignal } = {},
 ): Promise<Recoverable> {
@@ -88,10 +89,11 @@ export async function recoverableFrom(
     momentsOf: (segment) => known.get(segment) ?? [],
     lookOf: (segment) => looks.get(segment),
   };
-  const ask = async (name: string): Promise<readonly WalMoment[]> => {
+  const ask = async (name: string, base: string): Promise<readonly WalMoment[]> => {
     if (segments.has(name)) return await momentsOf(inventory, name, options.signal);
+    const { systemIdentifier } = bases.find(({ label }) => label === base)!;
     const { moments, ...look } = await lookAtOpen(
-      inventory,
+      { ...inventory, systemIdentifier },
       name + PARTIAL,
       inventory.copies.get(name + PARTIAL)!,
       options.signal,
@@ -102,7 +104,7 @@ export async function recoverableFrom(
   const draft = recoverable(bases, wal, options.timeline);
   for (const window of draft.windows) {
     for (const name of window.segments.slice(-ASKED).toReversed()) {
-      const moments = known.get(name) ?? (await ask(name));
+      const moments = known.get(name) ?? (await ask(name, window.base));
       known.set(name, moments);
       if (moments.length > 0) break;
     }

@@ -28,6 +28,11 @@ export function readSegmentHeader(bytes: Uint8Array, name: string): SegmentHeade
   };
 }
 
+/** Whether a server has written anything into it: an open segment is made as a file of zeros. */
+export function isBegun(bytes: Uint8Array): boolean {
+  return bytes[0] !== 0 || bytes[1] !== 0;
+}
+
 /** Throws `BACKUP_DAMAGED` unless the file is what its name says. */
 export function checkSegment(
   header: SegmentHeader,

@@ -9,7 +9,7 @@ import type { CodecName } from '../codec/codec.ts';
 import { decompressFrame } from '../codec/frame.ts';
 import { absentAs, BackupError } from '../errors.ts';
 import type { Storage } from '../storage/storage.ts';
-import { readSegmentHeader } from './segment-header.ts';
+import { isBegun, readSegmentHeader } from './segment-header.ts';
 import { readLastMoment } from './stream-state.ts';
 
 /** One copy of a file of WAL: on a target, or still where it is received. */
@@ -55,7 +55,7 @@ export async function fetchCopy(
     throw damaged((error as Error).message, error);
   }
   if (isFinished && sha256(raw) !== meta.rawSha256) throw damaged('its content is not what was stored');
-  if (isFinished && systemIdentifier !== undefined && !file.endsWith('.history')) {
+  if (systemIdentifier !== undefined && !file.endsWith('.history') && (isFinished || isBegun(raw))) {
     // A server that meets foreign WAL takes it for the end, and opens.
     const { systemIdentifier: found } = readSegmentHeader(raw, file);
     if (found !== systemIdentifier) throw damaged(`it is from another server (${found})`);

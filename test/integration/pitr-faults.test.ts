@@ -175,8 +175,23 @@ describe.each(MAJORS)('faults around point-in-time recovery of PostgreSQL %i', (
       const codec = major === 15 ? 'gzip' : 'zstd';
       const key = walKey('postgres', await open(), codec);
       const raw = await decompressFrame(codec, await readObject(bucket, key), SEGMENT);
+      const put = async (bytes: Uint8Array) => await bucket.put(key, bytesContent(await compressFrame(codec, bytes, 1)));
+      const foreign = Buffer.from(raw);
+      foreign.writeBigUInt64LE(1234567890123456789n, 24);
+      await put(foreign);
+      expect((await window('s3')).short).toMatch(/\.partial.* is from another server \(1234567890123456789\)/);
+      const refusedForeign = await ground.run(
+        'recover',
+        '--to',
+        'latest',
+        '--into',
+        join(ground.folder, 'foreign'),
+        '--target',
+        's3',
+      );
+      expect(refusedForeign).toMatchObject({ status: 30, stderr: expect.stringContaining('it is from another server') });
       raw.fill(0, Number(parseLsn(lsn) % BigInt(SEGMENT)));
-      await bucket.put(key, bytesContent(await compressFrame(codec, raw, 1)));
+      await put(raw);
       bucket.close();
       const damaged = await window('s3');
       expect(damaged.short).toMatch(/\.partial.* goes to .*, and was to go to/);
@@ -205,25 +220,27 @@ describe.each(MAJORS)('faults around point-in-time recovery of PostgreSQL %i', (
           ['-n', '-c', '4', '-R', '500', '-T', String(AWAY_SECONDS || 5), '-f', script],
           { env: libpqEnvironment(ground.server.connection), stdout: (chunk) => void (said += String(chunk)) },
         );
-        for (let i = 0; i < 8; i += 1) {
-          await ground.mark();
-          await ground.sql('SELECT pg_switch_wal()');
+        try {
+          for (let i = 0; i < 8; i += 1) {
+            await ground.mark();
+            await ground.sql('SELECT pg_switch_wal()');
+          }
+          const held = await ground.streamState(({ phase }) => phase === 'held');
+          expect(held.problem?.message).toContain('PITR_SPOOL_MIB');
+          const waiting = held.targets.find(({ target }) => target === 's3')!;
+          expect(waiting.waitingFiles).toBeGreaterThanOrEqual(4);
+          expect((await ground.health())['wal copies s3']).toMatchObject({
+            verdict: expect.not.stringMatching('ok'),
+            says: expect.stringMatching(/ s behind the source; \d+ files \(.*\) wait for it/),
+          });
+          // The directory does not wait for the bucket.
+          await ground.streamState(({ targets }) => targets.find(({ target }) => target === 'local')!.waitingFiles === 0);
+        } finally {
+          await load.finally(async () => (toBucket = await startTcpProxy(Number(new URL(s3.endpoint).port), port)));
         }
-        const held = await ground.streamState(({ phase }) => phase === 'held');
-        expect(held.problem?.message).toContain('PITR_SPOOL_MIB');
-        const waiting = held.targets.find(({ target }) => target === 's3')!;
-        expect(waiting.waitingFiles).toBeGreaterThanOrEqual(4);
-        expect((await ground.health())['wal copies s3']).toMatchObject({
-          verdict: expect.not.stringMatching('ok'),
-          says: expect.stringMatching(/behind the source; \d+ files \(.*\) wait for it/),
-        });
-        // The directory does not wait for the bucket.
-        await ground.streamState(({ targets }) => targets.find(({ target }) => target === 'local')!.waitingFiles === 0);
-        await load;
+        const last = await ground.mark();
         const acknowledged = Number(/actually processed: (\d+)/.exec(said)![1]);
         expect(acknowledged).toBeGreaterThan(1000);
-        const last = await ground.mark();
-        toBucket = await startTcpProxy(Number(new URL(s3.endpoint).port), port);
         await ground.recoverableTo(last, '--target', 's3');
         const { targets } = await ground.streamState((state) => state.targets.every(({ waitingFiles }) => waitingFiles === 0));
         expect(targets).toHaveLength(2);
