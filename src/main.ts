@@ -7,6 +7,7 @@ import { dueRuns, missedBefore, ranBefore } from './assemble/at-start.ts';
 import { CurrentSchedule } from './assemble/current-schedule.ts';
 import { scheduledJobs } from './assemble/schedule.ts';
 import { sharedByAll } from './assemble/shared-causes.ts';
+import { endAlertsOfStream } from './assemble/stream-alerts.ts';
 import { startProblems, tellOfFailedStart } from './assemble/start-failure.ts';
 import { errorBlock } from './cli/error-block.ts';
 import { systemClock } from './clock.ts';
@@ -78,8 +79,9 @@ function run(): void {
   const startStreams = (): void => {
     for (const parts of program.sources.filter(({ config }) => config.pitr.enabled !== false)) {
       const { name } = parts.config.source;
-      const onTurn = (on: boolean): void => {
-        if (schedule.turn(name, on)) rescheduled = rescheduled.then(reschedule);
+      const onTurn = (on: true | string): void => {
+        if (schedule.turn(name, on === true)) rescheduled = rescheduled.then(reschedule);
+        if (on !== true) void endAlertsOfStream(parts.config, alerts, on, telling);
       };
       streams.push(parts.streamWal({ ...telling, log: log.child({ source: name }), onTurn }));
     }
@@ -142,6 +144,9 @@ function run(): void {
   async function begin(): Promise<void> {
     if (alerts.channels.length > 0) {
       void clearAtStart(program, telling);
+      for (const { config } of program.sources.filter(({ config: { pitr } }) => pitr.enabled === false)) {
+        void endAlertsOfStream(config, alerts, 'point-in-time recovery is off (PITR_ENABLED=false)', telling);
+      }
       void keepDelivering(alerts, REDELIVERY_MS, telling);
     }
     await beginStatus(program, log);

@@ -62,6 +62,6 @@ export class StreamTurn {
     // A folder where nothing has begun stays as it is.
     const noted = await readStreamState(incomingFolder(this.#parts)).catch(() => undefined);
     if (noted) await this.#watch.off();
-    this.#context.onTurn?.(false);
+    this.#context.onTurn?.(says);
   }
 }

@@ -46,8 +46,8 @@ export interface WalStreamContext {
   readonly signal: AbortSignal;
   readonly log: Log;
   readonly clock: Clock;
-  /** Told when it begins, and when it is not meant to be at work any more. */
-  readonly onTurn?: (on: boolean) => void;
+  /** Told when it begins, and why when it is not meant to be at work. */
+  readonly onTurn?: (on: true | string) => void;
 }
 
 /** Looking for finished segments. */

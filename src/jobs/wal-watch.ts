@@ -74,6 +74,9 @@ export class StreamWatch {
   /** It is not meant to be at work any more. */
   async off(): Promise<void> {
     this.#problem = undefined;
+    // What was told is over: it is told anew when it comes up after another turn.
+    this.#told = '';
+    this.#failsSince = undefined;
     await this.#write('off');
   }
 

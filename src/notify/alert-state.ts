@@ -1,4 +1,4 @@
-import { keyParts, severityOf, type Alert, type Problem, type ProblemKey, type SharedBy } from './alert.ts';
+import { keyParts, severityOf, type Alert, type Ended, type Problem, type ProblemKey, type SharedBy } from './alert.ts';
 
 /** What came up and was told, as it is kept between runs. Times are ISO 8601, UTC. */
 export interface AlertState {
@@ -15,6 +15,8 @@ export interface StandingProblem extends Omit<Problem, 'cause' | 'follows'>, Par
   readonly times: number;
   /** Since when it is over; it stays here until every channel knows. */
   readonly over?: string;
+  /** Why nobody looks at it any more. */
+  readonly endedBy?: string;
   /** By channel: when it was last told of the problem or, when that is over, of the recovery. */
   readonly told: Readonly<Record<string, string>>;
 }
@@ -71,11 +73,11 @@ function put(state: AlertState, draft: Draft, seenIn: string | undefined, now: D
   return { ...state, problems: [...others, next] };
 }
 
-/** What `key` names was looked at and is well. Nothing happens unless it was a problem, or a part of one. */
-export function clear(state: AlertState, key: ProblemKey, now: Date): AlertState {
+/** What `key` names was looked at and is well, or nobody looks at it any more. Nothing happens unless it was a problem, or a part of one. */
+export function clear(state: AlertState, { why, ...key }: Ended, now: Date): AlertState {
   const shared = state.problems.find((each) => isShared(each, key));
   const rest = shared ? leave(state, shared, key.source, now) : state;
-  return { ...rest, problems: rest.problems.map((each) => (isSame(each, key) ? ended(each, now) : each)) };
+  return { ...rest, problems: rest.problems.map((each) => (isSame(each, key) ? ended(each, now, why) : each)) };
 }
 
 /** What stands, by source; of what several have in common, one for each of these. */
@@ -96,8 +98,9 @@ function leave(state: AlertState, shared: StandingProblem, source: string, now: 
   };
 }
 
-function ended(problem: StandingProblem, now: Date): StandingProblem {
-  return problem.over === undefined ? { ...problem, over: now.toISOString(), told: {} } : problem;
+function ended(problem: StandingProblem, now: Date, why?: string): StandingProblem {
+  if (problem.over !== undefined) return problem;
+  return { ...problem, over: now.toISOString(), ...(why !== undefined && { endedBy: why }), told: {} };
 }
 
 /**

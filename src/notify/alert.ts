@@ -21,6 +21,12 @@ export interface ProblemKey {
   readonly object?: string;
 }
 
+/** What is well again, or is over for another reason. */
+export interface Ended extends ProblemKey {
+  /** Why nobody looks at it any more; absent when it was looked at and is well. */
+  readonly why?: string;
+}
+
 /** What several sources depend on, and is wrong for all of them when it is for one. */
 export interface Cause {
   /** `server db1:5432`, `target s3 (bucket backups)`. It stands for the source in what the problem is known by. */
@@ -64,6 +70,8 @@ export interface Alert extends Omit<Problem, 'cause' | 'follows'>, Partial<Share
   readonly at: string;
   /** How often it was seen since then. */
   readonly times: number;
+  /** Of a recovery: why nobody looks at it any more; absent when it is well. */
+  readonly endedBy?: string;
 }
 
 const SEVERITY: Readonly<Record<ProblemKind, Severity>> = {
@@ -96,10 +104,12 @@ const NAMED_IN_TITLE = 3;
 const NAMED = 20;
 
 /** One line for people. */
-export function titleOf({ status, source, job, kind, object, summary, concerns }: Alert): string {
+export function titleOf({ status, source, job, kind, object, summary, concerns, endedBy }: Alert): string {
   if (status === 'test') return `Test: alerts of db-backup for ${source} arrive here`;
   const subject = concerns ? `${source} (${namesOf(concerns, NAMED_IN_TITLE)})` : source;
-  if (status === 'recovery') return `Recovered: ${job} of ${subject} (${object ?? kind})`;
+  if (status === 'recovery') {
+    return `${endedBy === undefined ? 'Recovered' : 'Not looked at any more'}: ${job} of ${subject} (${object ?? kind})`;
+  }
   return `${job} of ${subject}: ${summary}`;
 }
 
@@ -111,9 +121,12 @@ function namesOf(sources: readonly string[], named: number): string {
 
 /** The whole alert for people, line by line. */
 export function linesOf(alert: Alert): string[] {
-  const { status, summary, hint, facts = {}, since, at, times, concerns, seenIn = [] } = alert;
+  const { status, summary, hint, facts = {}, since, at, times, concerns, seenIn = [], endedBy } = alert;
   if (status === 'test') return ['Nothing is wrong. Somebody ran: backup-manager notify --test'];
-  const lines = status === 'recovery' ? [`It is over since ${at}. It was: ${summary}`] : [summary];
+  const lines =
+    status === 'recovery'
+      ? [`It is over since ${at}${endedBy === undefined ? '' : `: ${endedBy}`}. It was: ${summary}`]
+      : [summary];
   if (status === 'problem' && hint !== undefined) lines.push(`What to do: ${hint}`);
   if (concerns) lines.push(`Depend on it: ${namesOf(concerns, NAMED)}`);
   if (seenIn.length > 0) lines.push(`Seen in ${namesOf(seenIn, NAMED)}; others are not told one by one.`);

@@ -1,7 +1,7 @@
 import type { Clock } from '../clock.ts';
 import { BackupError, toBackupError } from '../errors.ts';
 import type { Log } from '../log.ts';
-import type { Problem, ProblemKey } from './alert.ts';
+import type { Ended, Problem } from './alert.ts';
 import * as states from './alert-state.ts';
 import type { AlertState, Delivery } from './alert-state.ts';
 import type { AlertStore } from './alert-store.ts';
@@ -11,8 +11,7 @@ import type { Ping, Pinger } from './ping.ts';
 /** What a run found. */
 export interface Seen {
   readonly raise?: readonly Problem[];
-  /** What was looked at and is well. */
-  readonly clear?: readonly ProblemKey[];
+  readonly clear?: readonly Ended[];
 }
 
 export interface AlertContext {

@@ -3,9 +3,11 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import type { Alert } from '../../src/notify/alert.ts';
 import { PitrGround } from '../support/pitr-ground.ts';
 import { installedVersions } from '../support/postgres-versions.ts';
-import { startTcpProxy } from '../support/tcp-proxy.ts';
+import { startReceiver } from '../support/receiver.ts';
+import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.ts';
 
 /** The other version by hand and where it is asked for. */
 const WANTED = process.env['PITR_FAULTS'] === 'all' ? [15, 17] : [17];
@@ -35,6 +37,21 @@ describe.each(MAJORS)('Point-in-time recovery that nobody asked for, on PostgreS
   async function turnsOn(): Promise<void> {
     await ground.logged('WAL is streamed');
     while (!jobs().includes('base-backup')) await sleep(20);
+  }
+
+  /** Also those that are in use. */
+  async function dropSlots(): Promise<void> {
+    for (let gone = false; !gone;) {
+      gone = await ground
+        .sql(
+          `SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE active;
+           SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots`,
+        )
+        .then(
+          () => true,
+          () => false,
+        );
+    }
   }
 
   /** Of another daemon. */
@@ -105,17 +122,7 @@ describe.each(MAJORS)('Point-in-time recovery that nobody asked for, on PostgreS
   });
 
   test('makes no slot anew where nothing limits it any more, and that is not passed over', async () => {
-    for (let gone = false; !gone;) {
-      gone = await ground
-        .sql(
-          `SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE active;
-           SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots`,
-        )
-        .then(
-          () => true,
-          () => false,
-        );
-    }
+    await dropSlots();
     await turnsOff('point-in-time recovery is off: the replication slot db_backup is gone, and nothing limits');
     expect(await slots()).toEqual([]);
     const health = await ground.health();
@@ -195,22 +202,57 @@ describe.each(MAJORS)('Point-in-time recovery that nobody asked for, on PostgreS
     }
   });
 
-  test('begins with a server that comes up after the daemon', async () => {
+  test('begins with a server that comes up after the daemon; once it is off again, alerts of it are over, and say why', async () => {
     const { host, port } = ground.server.connection;
-    const proxy = await startTcpProxy(join(host, `.s.PGSQL.${port}`));
+    const socket = join(host, `.s.PGSQL.${port}`);
+    const proxy = await startTcpProxy(socket);
     await proxy.stop();
+    const receiver = await startReceiver();
     const env = { ...ground.env };
     const late = { POSTGRES_HOST: '127.0.0.1', POSTGRES_PORT: String(proxy.port), BACKUP_DIR: await folder('late') };
-    Object.assign(ground.env, late);
-    await ground.startDaemon('point-in-time recovery is off: the server does not say');
-    expect(jobs()).not.toContain('base-backup');
-    const up = await startTcpProxy(join(host, `.s.PGSQL.${port}`), proxy.port);
+    Object.assign(ground.env, late, { BACKUP_WEBHOOK_URL: receiver.url, BACKUP_HEALTH_SCHEDULE: '*/2 * * * * *' });
+    const told = async (status: string) => {
+      for (;;) {
+        const alerts = receiver.requests.map(({ body }) => JSON.parse(body) as Alert);
+        const found = alerts.findLast(({ object }) => object === 'wal stream');
+        if (found?.status === status) return found;
+        await sleep(20);
+      }
+    };
+    let way: TcpProxy | undefined;
+    const comesUp = async () => void (way = await startTcpProxy(socket, proxy.port));
+    const goesDown = async () => {
+      await way?.stop();
+      way = undefined;
+    };
     try {
+      await ground.startDaemon('point-in-time recovery is off: the server does not say');
+      expect(jobs()).not.toContain('base-backup');
+      await comesUp();
       await turnsOn();
+      await goesDown();
+      expect(await told('problem')).toMatchObject({ job: 'health-check', summary: expect.stringContaining('no WAL arrives') });
+      await limit('-1');
+      await dropSlots();
+      await comesUp();
+      const why = 'point-in-time recovery is off: the replication slot db_backup is gone, and nothing limits';
+      expect(await told('recovery')).toMatchObject({ endedBy: expect.stringContaining(why) });
+
+      ground.lines.length = 0;
+      await limit('1GB');
+      await turnsOn();
+      await goesDown();
+      await told('problem');
+      await ground.endDaemon('SIGTERM');
+      ground.env['PITR_ENABLED'] = 'false';
+      await ground.startDaemon('scheduled');
+      expect(await told('recovery')).toMatchObject({ endedBy: 'point-in-time recovery is off (PITR_ENABLED=false)' });
     } finally {
       await ground.endDaemon('SIGTERM');
       Object.assign(ground.env, env);
-      await up.stop();
+      for (const name of ['BACKUP_WEBHOOK_URL', 'BACKUP_HEALTH_SCHEDULE', 'PITR_ENABLED']) delete ground.env[name];
+      await goesDown();
+      await receiver.stop();
     }
   });
 });

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import type { Problem } from '../../../src/notify/alert.ts';
+import { linesOf, titleOf, type Problem } from '../../../src/notify/alert.ts';
 import {
   clear,
   delivered,
@@ -85,6 +85,16 @@ describe('The state of alerts', () => {
       since: at(0).toISOString(),
       at: at(1).toISOString(),
     });
+  });
+
+  test('says of what nobody looks at any more why it is over, and nothing of that when it comes up anew', () => {
+    const why = 'it was turned off';
+    const state = clear(raise(NOTHING, failure, at(0)), { ...failure, why }, at(1));
+    const [delivery] = due(state, ['mail'], at(2), REPEAT);
+    expect(delivery!.alert).toMatchObject({ status: 'recovery', endedBy: why });
+    expect(titleOf(delivery!.alert)).toBe('Not looked at any more: nightly-backup of shop (failure)');
+    expect(linesOf(delivery!.alert)[0]).toBe(`It is over since ${at(1).toISOString()}: ${why}. It was: the disk is full`);
+    expect(due(raise(state, failure, at(3)), ['mail'], at(3), REPEAT)[0]!.alert).not.toHaveProperty('endedBy');
   });
 
   test('knows a problem by source, job and kind', () => {
