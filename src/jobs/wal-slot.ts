@@ -14,7 +14,7 @@ import {
   type WalSource,
 } from '../postgres/replication.ts';
 import { lookAtReplication } from '../postgres/replication-obstacle.ts';
-import { viewWal, type CommitsWait } from '../postgres/wal-view.ts';
+import { viewWal, type WalView } from '../postgres/wal-view.ts';
 import { bytesText } from '../quantities.ts';
 import { answered } from './attempted.ts';
 import { anotherServer } from './claim-archive.ts';
@@ -38,14 +38,14 @@ export const ANSWER_MS = 15_000;
 /**
  * A source that has not noticed that a connection stalled keeps the slot to it for a minute: that one is ended there.
  * The slot is made when it is missing; that WAL was lost with it is told, and shows as a gap until the next physical backup.
- * Says whose commits wait for us.
+ * Says how the server stands then.
  */
 export async function prepareSlot(
   { connection, slot, enabled }: SlotParts & { readonly enabled: boolean | 'auto' },
   { origin, folder, stalled }: { readonly origin: WalSource; readonly folder: string; readonly stalled: boolean },
   log: Log,
   signal: AbortSignal,
-): Promise<CommitsWait> {
+): Promise<WalView> {
   await answered(
     async (own) => {
       const now = await identifyWalSource(connection, own);
@@ -98,7 +98,7 @@ async function awaitUnused({ connection, slot }: SlotParts, stalled: boolean, si
 }
 
 /** `limited`: a slot is made only where the server limits what it may keep. */
-async function makeSlot({ connection, slot }: SlotParts, limited: boolean, log: Log, signal: AbortSignal): Promise<CommitsWait> {
+async function makeSlot({ connection, slot }: SlotParts, limited: boolean, log: Log, signal: AbortSignal): Promise<WalView> {
   return await withClient(
     connection,
     async (client) => {
@@ -117,7 +117,7 @@ async function makeSlot({ connection, slot }: SlotParts, limited: boolean, log: 
         await createSlot(client, slot);
         log.info({ slot }, 'the replication slot was made; from here on the source keeps its WAL until it is fetched');
       }
-      return (await viewWal(client, slot)).commits;
+      return await viewWal(client, slot);
     },
     { signal, untilAborted: true },
   );

@@ -115,12 +115,12 @@ async function streamOnce(parts: WalStreamParts, watch: StreamWatch, context: Wa
       ...{ program, connection, slot, folder, signal: ends },
       prepare: async (stalled) => {
         await watch.mayReceive(ends);
-        const commits = await prepareSlot(parts, { origin, folder, stalled }, log, ends).catch((error: unknown) => {
+        const view = await prepareSlot(parts, { origin, folder, stalled }, log, ends).catch((error: unknown) => {
           // Whether it is to go on is decided anew.
           if (error instanceof NoSlotByItself) failed.abort();
           throw error;
         });
-        return { synchronous: watch.receiving(commits) };
+        return { synchronous: watch.receiving(view) };
       },
       holds: () => watch.holds,
       onGone: async (error) => {

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { WalMoment } from '../catalog/wal-meta.ts';
 import { BackupError, toBackupError } from '../errors.ts';
 import { checkWalStream, type StreamLimits } from '../health/wal-stream.ts';
-import type { CommitsWait } from '../postgres/wal-view.ts';
+import type { WalView } from '../postgres/wal-view.ts';
 import { bytesText } from '../quantities.ts';
 import { errorReport } from '../report/backup-report.ts';
 import type { Storage } from '../storage/storage.ts';
@@ -21,6 +21,9 @@ export interface WatchLimits extends StreamLimits {
   /** How much WAL the source may keep for us; beyond that the slot is dropped. Absent: never. */
   readonly dropSlotBytes?: number;
 }
+
+/** What decides how often a receiver is to make durable what it has. */
+type ReceiverNeeds = Pick<WalView, 'commits' | 'receiverHidden'>;
 
 type WatchedParts = Pick<WalStreamParts, 'connection' | 'slot' | 'limits' | 'tell'>;
 
@@ -94,9 +97,9 @@ export class StreamWatch {
   }
 
   /** A receiver of ours begins; says whether it is to make each message durable at once. */
-  receiving(commits: CommitsWait): boolean {
+  receiving(view: ReceiverNeeds): boolean {
     this.#receives = true;
-    this.#synchronous = this.#isWaitedFor(commits);
+    this.#synchronous = this.#needsSynchronous(view);
     this.#movedAt = this.#context.clock.monotonic();
     return this.#synchronous;
   }
@@ -135,7 +138,7 @@ export class StreamWatch {
       this.#source = sample.view;
       await this.#note(sample, isOurs && this.#receives ? sample.durableLsn : undefined);
       await this.#lastResort(sample.view, signal);
-      this.#restartIfWaitedFor(sample.view);
+      this.#restartIfNeedsChanged(sample.view);
     }
     await this.#holdIfFull();
     this.#restartIfStalled();
@@ -207,18 +210,18 @@ export class StreamWatch {
   }
 
   /** What is made durable once a second is not for commits that wait for it, and nobody else pays for more. */
-  #restartIfWaitedFor({ commits }: SourceView): void {
-    const isWaitedFor = this.#isWaitedFor(commits);
-    if (this.#held || !this.#receives || isWaitedFor === this.#synchronous) return;
-    const now = isWaitedFor ? 'wait for us now' : 'do not wait for us any more';
+  #restartIfNeedsChanged(view: ReceiverNeeds): void {
+    const synchronous = this.#needsSynchronous(view);
+    if (this.#held || !this.#receives || synchronous === this.#synchronous) return;
+    const often = synchronous ? 'each message at once' : 'what it has received once a second';
     this.#hold.abort(
-      new BackupError('ABORTED', `the commits of the source ${now}: the receiver is started anew for that`, { retryable: true }),
+      new BackupError('ABORTED', `the receiver is started anew, to make durable ${often} from now on`, { retryable: true }),
     );
     this.#hold = new AbortController();
   }
 
-  #isWaitedFor(commits: CommitsWait): boolean {
-    return this.#parts.limits.synchronous || commits !== 'nobody';
+  #needsSynchronous({ commits, receiverHidden }: ReceiverNeeds): boolean {
+    return this.#parts.limits.synchronous || commits !== 'nobody' || receiverHidden;
   }
 
   /** Only where it is configured so: the source's life before our archive. */

@@ -16,6 +16,7 @@ const source = {
   keptBytes: MIB,
   slot: 'reserved',
   commits: 'nobody',
+  receiverHidden: false,
 } as const;
 const here = { lsn: '0/4FFFF00', time: earlier(3) };
 const local = { target: 'local', waitingFiles: 0, waitingBytes: 0, reached: here };
