@@ -250,7 +250,9 @@ describe.each(MAJORS)('Point-in-time recovery that nobody asked for, on PostgreS
     } finally {
       await ground.endDaemon('SIGTERM');
       Object.assign(ground.env, env);
-      for (const name of ['BACKUP_WEBHOOK_URL', 'BACKUP_HEALTH_SCHEDULE', 'PITR_ENABLED']) delete ground.env[name];
+      delete ground.env['BACKUP_WEBHOOK_URL'];
+      delete ground.env['BACKUP_HEALTH_SCHEDULE'];
+      delete ground.env['PITR_ENABLED'];
       await goesDown();
       await receiver.stop();
     }
