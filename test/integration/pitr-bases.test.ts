@@ -1,5 +1,7 @@
+import { existsSync } from 'node:fs';
 import { open, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { blocksOf } from '../support/documents.ts';
 import { PitrGround, type Answer } from '../support/pitr-ground.ts';
@@ -62,6 +64,30 @@ describe.each(MAJORS)('physical backups of PostgreSQL %i', (major) => {
     await ground.recoverableTo(await ground.now(), ...from);
     expect(await ground.recovered('chain', ...from)).toMatchObject({ marks, says: { chain: { length: 3 } } });
     expect((await readdir(ground.folder)).filter((name) => name.startsWith('chain'))).toEqual([]);
+  });
+
+  test('incremental backups recover without us, by the commands of docs/pitr.md', async () => {
+    const instant = await ground.mark();
+    const [{ n: marks }] = (await ground.sql('SELECT count(*)::int AS n FROM marks')) as [{ n: number }];
+    const seconds = instant.replace('T', ' ').replace('Z', '+00');
+    await ground.mark();
+    const { chain } = await ground.json('recover', '--plan');
+    const [{ wal }] = (await ground.sql('SELECT pg_walfile_name(pg_switch_wal()) AS wal')) as [{ wal: string }];
+    const folder = join(ground.folder, 'backups');
+    while (!existsSync(join(folder, 'wal/postgres', wal.slice(0, 8), `${wal}.zst`))) await sleep(50);
+    const into = join(ground.folder, 'chain-without-us');
+    const parts = join(ground.folder, 'parts');
+    const blocks = await blocksOf('docs/pitr.md', 'sh', '## Without this program');
+    const full = blocks.find((each) => each.includes('zstd -dcq'))!;
+    const combine = blocks.find((each) => each.includes('pg_combinebackup'))!;
+    const done = await ground.shell(combine + full.slice(full.indexOf('pg_verifybackup')), {
+      ...Object.fromEntries([25, 28, 31].map((day, at) => [`base_shop_202601${day}_010000`, chain![at]!])),
+      ...{ '/backups/wal/shop/': '/backups/wal/postgres/', '2026-01-31 14:05:00+00': seconds },
+      ...{ '/backups/': `${folder}/`, '/var/lib/postgresql/recovered': into, '/var/lib/postgresql/parts': parts },
+    });
+    expect(done).toMatchObject({ status: 0, says: expect.stringContaining('backup successfully verified') });
+    await ground.giveToServer(into, `${into}.tablespaces`, folder);
+    expect(await ground.marksIn(into)).toBe(marks);
   });
 
   test('a data directory is brought back from the full one of a chain, which is said', async () => {
