@@ -80,7 +80,7 @@ export async function measureLoad(ground: Ground, options: LoadOptions): Promise
 async function inWay(ground: Ground, way: LoadWay, options: LoadOptions): Promise<Run | undefined> {
   const run = async (stream?: Stream): Promise<Run> => await measureRun(ground, stream, options.seconds);
   if (way === 'none') return await run();
-  if (way === 'receiver') return await withReceiver(ground, run);
+  if (way === 'receiver') return await withReceiver(ground, options.signal, run);
   if (way === 'disk') return await withDaemon(ground, {}, options.signal, run);
   if ('BACKUP_S3_BUCKET' in ground.bucket) return await withDaemon(ground, ground.bucket, options.signal, run);
   const server = await startS3Server(options.say);

@@ -3,9 +3,11 @@ import { once } from 'node:events';
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { parseLsn } from '../../src/catalog/lsn.ts';
 import { libpqEnvironment } from '../../src/postgres/connection.ts';
 import { readStreamState } from '../../src/wal/stream-state.ts';
 import type { Ground } from './ground.ts';
+import { receivedUpTo } from './received.ts';
 
 /** What receives WAL while the load runs. */
 export interface Stream {
@@ -17,7 +19,7 @@ export interface Stream {
 const POLL_MS = 100;
 
 /** PostgreSQL's own receiver as we start it, with nothing around it: nobody who streams can do with less. */
-export async function withReceiver<T>(ground: Ground, use: (stream: Stream) => Promise<T>): Promise<T> {
+export async function withReceiver<T>(ground: Ground, signal: AbortSignal, use: (stream: Stream) => Promise<T>): Promise<T> {
   const { programs, server } = ground;
   const folder = join(ground.folder, 'bare');
   await mkdir(folder);
@@ -27,7 +29,7 @@ export async function withReceiver<T>(ground: Ground, use: (stream: Stream) => P
     stdio: ['ignore', 'ignore', 'inherit'],
   });
   try {
-    while (!(await isActive(ground, 'bare'))) await sleep(POLL_MS);
+    await caughtUp(ground, folder, signal);
     return await use({ pid: receiver.pid!, folder });
   } finally {
     await end(receiver, 'SIGINT');
@@ -60,14 +62,26 @@ export async function withDaemon<T>(
       signal.throwIfAborted();
       if (daemon.exitCode !== null) throw new Error(`the daemon ended:\n${said}`);
       const targets = (await readStreamState(folder))?.targets ?? [];
-      if (targets.length > 0 && targets.every(({ reached }) => reached?.time !== undefined)) break;
+      if (targets.length > 0 && targets.every(({ reached, waitingFiles }) => reached?.time !== undefined && waitingFiles === 0))
+        break;
       await sleep(POLL_MS);
     }
+    await caughtUp(ground, folder, signal);
     return await use({ pid: daemon.pid!, folder });
   } finally {
     await end(daemon, 'SIGTERM');
     await dropSlot(ground, 'db_backup');
     await rm(wal, { recursive: true, force: true });
+  }
+}
+
+/** A new slot begins at the last checkpoint: what was written since then is no part of the load. */
+async function caughtUp(ground: Ground, folder: string, signal: AbortSignal): Promise<void> {
+  const [row] = await ground.sql<{ lsn: string }>('SELECT pg_current_wal_flush_lsn()::text AS lsn');
+  const lsn = parseLsn(row!.lsn);
+  while (((await receivedUpTo(folder)) ?? 0n) < lsn) {
+    signal.throwIfAborted();
+    await sleep(POLL_MS);
   }
 }
 
