@@ -49,8 +49,9 @@ export async function keepStored(parts: StoreParts, watch: StreamWatch, context:
       await archive.store(target, signal);
       const { newest } = archive.moments;
       if (openEveryMs !== undefined && (newest !== copied || clock.monotonic() - copiedAt >= LATE * openEveryMs)) {
+        const isStored = newest !== undefined && newest !== copied && archive.hasFinished(target, newest);
         [copied, copiedAt] = [newest, clock.monotonic()];
-        await archive.copyOpenSegment(target, signal);
+        if (!isStored) await archive.copyOpenSegment(target, signal);
       }
       watch.took(target);
       [pauseMs, toldAt] = [FIRST_PAUSE_MS, undefined];

@@ -1,4 +1,4 @@
-import { readdir, readFile, rm } from 'node:fs/promises';
+import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { formatLsn, parseLsn } from '../catalog/lsn.ts';
 import type { WalMoment } from '../catalog/wal-meta.ts';
@@ -7,8 +7,9 @@ import type { Clock } from '../clock.ts';
 import type { CodecName } from '../codec/codec.ts';
 import type { BackupError } from '../errors.ts';
 import type { Storage } from '../storage/storage.ts';
-import { Moments } from './moments.ts';
+import { Moments, type NotedMoment } from './moments.ts';
 import { provenOf } from './open-segment.ts';
+import { SegmentBuffer } from './segment-buffer.ts';
 import { packWal, removeOpenSegment, storeOpenSegment, storeWal, type PackedWal, type WalOrigin } from './store-wal-file.ts';
 import type { Reached, TargetView } from './stream-state.ts';
 
@@ -29,8 +30,9 @@ export interface WalArchiveOptions extends WalOrigin {
 interface Held {
   /** Names of files that are in the receiver's folder still. */
   readonly files: Set<string>;
-  /** The end of the last finished segment. */
+  /** The end of the last finished segment, and its timeline. */
   end?: bigint;
+  timeline?: number;
   open?: { readonly name: string; readonly sha256: string; readonly moment: WalMoment | undefined };
 }
 
@@ -43,11 +45,13 @@ export class WalArchive {
   readonly moments = new Moments();
   readonly #options: WalArchiveOptions;
   readonly #held: ReadonlyMap<Storage, Held>;
+  readonly #buffer: SegmentBuffer;
   /** The file that was packed last: targets mostly want the same one. */
   #packed: { readonly name: string; readonly packed: Promise<PackedWal> } | undefined;
 
   constructor(options: WalArchiveOptions) {
     this.#options = options;
+    this.#buffer = new SegmentBuffer(options.segmentBytes);
     this.#held = new Map(options.targets.map((target) => [target, { files: new Set<string>() }]));
   }
 
@@ -63,6 +67,7 @@ export class WalArchive {
       done.push(file.name);
       if (file.kind !== 'segment') continue;
       held.end = (file.number + 1n) * BigInt(this.#options.segmentBytes);
+      held.timeline = file.timeline;
       if (this.#options.openTargets.includes(target)) {
         await removeOpenSegment(target, this.#options, file, this.#options.codec);
       }
@@ -102,6 +107,12 @@ export class WalArchive {
     const isThere = held.open?.name === file.name && held.open.sha256 === sha256;
     if (!isThere) await storeOpenSegment(target, packed, signal);
     held.open = { name: file.name, sha256, moment };
+  }
+
+  /** Whether the finished segments that a target has go as far as this: then the open one adds nothing that was looked at. */
+  hasFinished(target: Storage, { lsn, timeline }: NotedMoment): boolean {
+    const held = this.#heldBy(target);
+    return held.end !== undefined && held.timeline === timeline && parseLsn(lsn) <= held.end;
   }
 
   /** How far each target is. */
@@ -177,9 +188,10 @@ export class WalArchive {
     const { folder, segmentBytes } = this.#options;
     // The moments first: what is written afterwards is later than they are.
     const noted = file.kind === 'history' ? [] : this.moments.inSegment(file, segmentBytes, file.kind === 'segment');
-    const raw = await readFile(join(folder, file.name));
-    const { moments, problem } = file.kind === 'partial' ? provenOf(file, raw, noted) : { moments: noted };
-    return { packed: await packWal(file, raw, { ...this.#options, moments }), ...(problem && { problem }) };
+    return await this.#buffer.withFile(join(folder, file.name), async (raw) => {
+      const { moments, problem } = file.kind === 'partial' ? provenOf(file, raw, noted) : { moments: noted };
+      return { packed: await packWal(file, raw, { ...this.#options, moments }), ...(problem && { problem }) };
+    });
   }
 
   async #files(): Promise<WalFile[]> {
