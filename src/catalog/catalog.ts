@@ -1,3 +1,4 @@
+import { release } from '../codec/release.ts';
 import { type BackupError, toBackupError } from '../errors.ts';
 import type { Storage } from '../storage/storage.ts';
 import type { Backup } from './backup.ts';
@@ -94,9 +95,11 @@ export async function sizesByDump(target: Storage, signal?: AbortSignal): Promis
 
 /** All bytes of an object: for the small files beside a dump. */
 export async function readObject(target: Storage, key: string, signal?: AbortSignal): Promise<Buffer> {
-  const parts: Buffer[] = [];
-  for await (const part of target.get(key, undefined, signal)) parts.push(Buffer.from(part));
-  return Buffer.concat(parts);
+  const parts: Uint8Array[] = [];
+  for await (const part of target.get(key, undefined, signal)) parts.push(part);
+  const whole = Buffer.concat(parts);
+  for (const part of parts) release(part);
+  return whole;
 }
 
 async function findManifest(

@@ -1,6 +1,7 @@
 import { mkdir, open, readdir, rm, statfs, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { BaseManifest } from '../catalog/base-manifest.ts';
+import { release } from '../codec/release.ts';
 import { absentAs, BackupError, toBackupError } from '../errors.ts';
 import type { ClientPrograms } from '../postgres/programs.ts';
 import { runProgram } from '../postgres/run-program.ts';
@@ -14,6 +15,7 @@ import { layOutDelta, startDelta } from './lay-out-delta.ts';
 import { chainFolder, layOutBase, spacesFolder, type Tablespaces } from './lay-out-base.ts';
 import { chooseRecovery, type RecoverParts, type RecoverRequest, type RecoveryPlan } from './plan-recovery.ts';
 import { preloadedOnSource, writeSettings } from './recovery-settings.ts';
+import { syncFiles } from './sync-files.ts';
 import { startWalAhead, type WalAhead } from './wal-ahead.ts';
 
 export interface Recovered extends RecoveryPlan {
@@ -62,16 +64,19 @@ export async function recover(
     const { spaces, ...laidOut } = begun
       ? await layOutDelta(plan, begun, { into, workers, onBadCopy, signal })
       : { spaces: await layOutBase(plan.base, { into, workers, findServer, onBadCopy, signal }) };
-    await verifyFiles(manifest.label, into, programs, signal);
+    const own = spacesFolder(into);
+    const elsewhere = Object.values(spaces).map((path) => (path.startsWith(`${own}/`) ? own : path));
+    const folders = [...new Set([into, ...elsewhere])];
+    const verified = async (): Promise<void> => await verifyFiles(manifest.label, into, programs, signal);
+    // A server that is thrown away makes nothing durable.
+    await (request.apart === true ? verified() : whileSynced(folders, verified, signal));
     if (manifest.tablespaces.length > 0) await mapTablespaces(into, spaces);
     const files = ahead ? plan.wal.filter((name) => name.endsWith('.history')) : plan.wal;
     await fetchAll(files, inventory, join(into, 'pg_wal'), workers, signal);
     const preloaded = await preloadedOnSource(into);
     // Where all WAL is in place, the server insists on having a command all the same.
     await writeSettings(request, plan.window, into, ahead?.command ?? 'false');
-    const own = spacesFolder(into);
-    const elsewhere = Object.values(spaces).map((path) => (path.startsWith(`${own}/`) ? own : path));
-    await giveToServerAccount([...new Set([into, ...elsewhere])], signal);
+    await giveToServerAccount(folders, signal);
     const failure = ahead?.failure();
     if (failure) throw failure;
     return { ...plan, dataDirectory: into, tablespaces: spaces, preloaded, discard, ...laidOut, ...(ahead && { ahead }) };
@@ -145,6 +150,21 @@ function diskFull(into: string, needed: number, free: number, cause?: BackupErro
   );
 }
 
+/** The disk has the time while the files are read again, from memory as a rule. */
+async function whileSynced(folders: readonly string[], work: () => Promise<void>, signal: AbortSignal): Promise<void> {
+  const failing = new AbortController();
+  const synced = syncFiles(folders, AbortSignal.any([signal, failing.signal]));
+  synced.catch(() => undefined);
+  try {
+    await work();
+  } catch (error) {
+    failing.abort();
+    await synced.catch(() => undefined);
+    throw error;
+  }
+  await synced;
+}
+
 /** With PostgreSQL's own program and manifest; the WAL comes from the archive and is checked when it is fetched. */
 async function verifyFiles(label: string, into: string, programs: ClientPrograms, signal: AbortSignal): Promise<void> {
   await runProgram(programs.path('pg_verifybackup'), ['-n', '-q', into], { signal }).catch((error: unknown) => {
@@ -175,7 +195,9 @@ async function fetchAll(
       // What is in the backup itself is as the archive has it, or less.
       const handle = await open(join(folder, name.replace(/\.partial$/, '')), 'w', 0o600);
       try {
-        await handle.writeFile(await fetchWal(inventory, name, signal));
+        const bytes = await fetchWal(inventory, name, signal);
+        await handle.writeFile(bytes);
+        release(bytes);
         await handle.sync();
       } finally {
         await handle.close();

@@ -1,6 +1,7 @@
 import { access, chown, mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { release } from '../codec/release.ts';
 import { toBackupError, type BackupError } from '../errors.ts';
 import { serverAccount, type Account } from '../postgres/server-account.ts';
 import { fetchWal, type WalInventory } from '../wal/read-wal.ts';
@@ -33,7 +34,7 @@ export interface WalAhead {
 /** More does not help: a file is replayed in about the time that it takes to fetch one. */
 const SPOOL_BYTES = 256 * 2 ** 20;
 const LEAST_FILES = 4;
-const POLL_MS = 20;
+const POLL_MS = 100;
 const BEAT_MS = 10_000;
 /** The server gives up when nothing was heard of us for so long. */
 const SILENCE_MINUTES = 2;
@@ -78,6 +79,7 @@ export async function startWalAhead(options: WalAheadOptions): Promise<WalAhead>
       await room(at);
       const bytes = await fetchWal(inventory, name, both);
       await give(`${path}.part`, bytes, account);
+      release(bytes);
       await rename(`${path}.part`, path);
       await rm(path + WANTED);
     }

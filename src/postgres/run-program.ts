@@ -10,6 +10,7 @@ import { BackupError } from '../errors.ts';
 export interface RunProgramOptions {
   /** Added to a minimal environment; nothing of our own environment (which holds secrets) is passed on. */
   readonly env?: Readonly<Record<string, string>>;
+  /** A piece is in the kernel's hands, and its memory the source's again, when the next one is asked for. */
   readonly stdin?: AsyncIterable<Uint8Array>;
   /** Takes the output as it comes; the program is held back while a returned promise is pending. */
   readonly stdout?: (chunk: Buffer) => void | Promise<void>;
@@ -150,7 +151,7 @@ async function feed(input: Writable, source: AsyncIterable<Uint8Array>): Promise
     for (;;) {
       const next = await unlessClosed(iterator.next());
       if (next === undefined || next.done === true) break;
-      if (!input.write(next.value)) await unlessClosed(new Promise((resolve) => input.once('drain', () => resolve(true))));
+      await unlessClosed(new Promise((resolve) => input.write(next.value, () => resolve(true))));
     }
     input.end();
   } finally {

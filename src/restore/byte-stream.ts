@@ -1,5 +1,5 @@
 import { BackupError } from '../errors.ts';
-import { release } from './release.ts';
+import { release } from '../codec/release.ts';
 
 /** A stream of chunks read in pieces of the reader's choosing. The chunks are used up: their memory is freed. */
 export interface ByteStream {

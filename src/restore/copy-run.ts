@@ -6,7 +6,7 @@ import { loadTarget } from '../catalog/member-index.ts';
 import type { Manifest, TableEntry } from '../catalog/manifest.ts';
 import { BackupError } from '../errors.ts';
 import { quoteIdentifier, quoteLiteral } from '../postgres/connection.ts';
-import { release } from './release.ts';
+import { release } from '../codec/release.ts';
 import type { Run } from './runs.ts';
 
 /** Bytes of one message: the server reads a message whole before it parses the rows in it, and meanwhile we fill the next. */

@@ -5,7 +5,7 @@ import { BackupError } from '../errors.ts';
 import { decodeInBackground } from './decode.ts';
 import { describeMember } from './describe-member.ts';
 import type { ReadMember } from './member-reader.ts';
-import { release } from './release.ts';
+import { release } from '../codec/release.ts';
 import { spreadMembers, type SpreadMembers } from './spread-members.ts';
 
 /** One whole COPY block: a member, a part of one, or several that continue one another. */

@@ -8,7 +8,7 @@ import type { Storage } from '../storage/storage.ts';
 import { openBytes } from './byte-stream.ts';
 import { decodeInBackground } from './decode.ts';
 import { describeMember } from './describe-member.ts';
-import { release } from './release.ts';
+import { release } from '../codec/release.ts';
 import { createRowTally, type Tally } from './row-tally.ts';
 import { createScriptHash, readBegin, readEnd } from './script-text.ts';
 

@@ -7,6 +7,7 @@ import { parseWalMeta, type WalMoment } from '../catalog/wal-meta.ts';
 import { parseWalFile, segmentOf, WAL_META } from '../catalog/wal-names.ts';
 import type { CodecName } from '../codec/codec.ts';
 import { decompressFrame } from '../codec/frame.ts';
+import { release } from '../codec/release.ts';
 import { absentAs, BackupError } from '../errors.ts';
 import type { Storage } from '../storage/storage.ts';
 import { isBegun, readSegmentHeader } from './segment-header.ts';
@@ -54,6 +55,7 @@ export async function fetchCopy(
   } catch (error) {
     throw damaged((error as Error).message, error);
   }
+  release(stored);
   if (isFinished && sha256(raw) !== meta.rawSha256) throw damaged('its content is not what was stored');
   if (systemIdentifier !== undefined && !file.endsWith('.history') && (isFinished || isBegun(raw))) {
     // A server that meets foreign WAL takes it for the end, and opens.

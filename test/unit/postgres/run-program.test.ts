@@ -32,6 +32,17 @@ test('input is fed and ended', async () => {
   expect((await output('wc -c', { stdin: pieces(50, 100_000) })).trim()).toBe('5000000');
 });
 
+test('the source may use the memory of a piece again when it is asked for the next', async () => {
+  const memory = Buffer.alloc(10_000);
+  async function* source(): AsyncGenerator<Buffer> {
+    for (let i = 0; i < 100; i += 1) yield memory.fill(i);
+  }
+  // More than the kernel takes at once, of a program that begins late.
+  const bytes: Buffer[] = [];
+  await sh('sleep 0.3; cat', { stdin: source(), stdout: (chunk) => void bytes.push(chunk) });
+  expect(Buffer.concat(bytes).equals(Buffer.concat(Array.from({ length: 100 }, (_, i) => Buffer.alloc(10_000, i))))).toBe(true);
+});
+
 test('a reader that takes its time holds the program back', async () => {
   let taken = 0;
   let open: () => void = () => undefined;
