@@ -2,9 +2,10 @@
 // The daemon: reads the configuration, schedules the jobs, and ends cleanly when told to.
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { assembleAll, type Program } from './assemble.ts';
+import { assembleAll, type Parts, type Program } from './assemble.ts';
 import { dueRuns, missedBefore, ranBefore } from './assemble/at-start.ts';
 import { CurrentSchedule } from './assemble/current-schedule.ts';
+import { firstBase } from './assemble/first-base.ts';
 import { scheduledJobs } from './assemble/schedule.ts';
 import { sharedByAll } from './assemble/shared-causes.ts';
 import { endAlertsOfStream } from './assemble/stream-alerts.ts';
@@ -83,7 +84,17 @@ function run(): void {
         if (schedule.turn(name, on === true)) rescheduled = rescheduled.then(reschedule);
         if (on !== true) void endAlertsOfStream(parts.config, alerts, on, telling);
       };
-      streams.push(parts.streamWal({ ...telling, log: log.child({ source: name }), onTurn }));
+      const onArrival = (lsn: string): void => void rescheduled.then(async () => await makeFirstBase(parts, lsn));
+      streams.push(parts.streamWal({ ...telling, log: log.child({ source: name }), onTurn, onArrival }));
+    }
+  };
+
+  /** Without one nothing of what is streamed could be recovered before the next of the schedule. */
+  const makeFirstBase = async (parts: Parts, lsn: string): Promise<void> => {
+    try {
+      scheduler.makeUp(await firstBase(parts, schedule.entries, lsn, stopped.signal));
+    } catch (error) {
+      if (!stopping) log.error({ err: toBackupError(error) }, 'whether a physical backup is due could not be found out');
     }
   };
 

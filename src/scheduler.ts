@@ -257,7 +257,7 @@ export function createScheduler(entries: readonly ScheduleEntry[], context: Sche
       log.info(facts, 'nothing to make up for any more: the job has been run meanwhile');
       return;
     }
-    log.info({ ...facts, why }, 'due at the start');
+    log.info({ ...facts, why }, 'due although it is no slot');
     if (slot) watch.handled.add(slot.getTime());
     fire(watch, slot);
   }

@@ -23,7 +23,7 @@ export const SCHEDULE_SETTINGS: readonly Setting[] = [
     default: 24,
     env: ['BACKUP_CATCH_UP_HOURS'],
     about:
-      'How late a slot that was missed is still made up for: of each job the newest one, once. With 0 nothing is run at the start of the daemon, not even the first backup of a source.',
+      'How late a slot that was missed is still made up for: of each job the newest one, once. With 0 nothing is run at the start of the daemon, not even the first backup of a source, nor the first physical one when its WAL begins to be streamed.',
   },
   {
     key: 'schedule.staggerSeconds',

@@ -48,6 +48,8 @@ export interface WalStreamContext {
   readonly clock: Clock;
   /** Told when it begins, and why when it is not meant to be at work. */
   readonly onTurn?: (on: true | string) => void;
+  /** Told once after each beginning, when WAL has come: all of it before `lsn` is here. */
+  readonly onArrival?: (lsn: string) => void;
 }
 
 /** Looking for finished segments. */

@@ -51,6 +51,8 @@ export class StreamWatch {
   #receives = false;
   /** It makes each message durable at once. */
   #synchronous = false;
+  /** Something has come since it was turned on. */
+  #hasArrived = false;
   /** When something came last, or the receiver began; monotonic, ms. */
   #movedAt: number;
   #failsSince: number | undefined;
@@ -77,6 +79,7 @@ export class StreamWatch {
   /** It is not meant to be at work any more. */
   async off(): Promise<void> {
     this.#problem = undefined;
+    this.#hasArrived = false;
     // What was told is over: it is told anew when it comes up after another turn.
     this.#told = '';
     this.#failsSince = undefined;
@@ -164,6 +167,8 @@ export class StreamWatch {
     this.#problem = undefined;
     this.#movedAt = this.#context.clock.monotonic();
     await this.#try(async () => await writeLastMoment(this.#folder, newest));
+    if (!this.#hasArrived) this.#context.onArrival?.(newest.lsn);
+    this.#hasArrived = true;
   }
 
   /** Commits are not quite in the order of their times, and a recovery to a time needs a commit after it. */

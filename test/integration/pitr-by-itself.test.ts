@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
@@ -39,6 +39,21 @@ describe.each(MAJORS)('Point-in-time recovery that nobody asked for, on PostgreS
     while (!jobs().includes('base-backup')) await sleep(20);
   }
 
+  /** Its label: the daemon makes one where nothing of what comes could be recovered. */
+  async function makesBase(): Promise<string> {
+    await ground.logged('physical backup ended: success');
+    return String(ground.lines.find(({ msg }) => msg === 'physical backup ended: success')!['label']);
+  }
+
+  /** The server keeps nothing of what no slot holds. */
+  async function forgetWal(): Promise<void> {
+    for (let i = 0; i < 3; i += 1) {
+      await ground.mark();
+      await ground.sql('SELECT pg_switch_wal()');
+    }
+    await ground.sql('CHECKPOINT');
+  }
+
   /** Also those that are in use. */
   async function dropSlots(): Promise<void> {
     for (let gone = false; !gone;) {
@@ -64,6 +79,7 @@ describe.each(MAJORS)('Point-in-time recovery that nobody asked for, on PostgreS
   beforeAll(async () => {
     ground = await PitrGround.open(major);
     delete ground.env['PITR_ENABLED'];
+    delete ground.env['BACKUP_CATCH_UP_HOURS'];
     await ground.sql('CREATE TABLE marks (n int PRIMARY KEY)');
     await ground.sql('CREATE ROLE poor LOGIN');
   });
@@ -90,22 +106,30 @@ describe.each(MAJORS)('Point-in-time recovery that nobody asked for, on PostgreS
     expect(await ground.base()).toMatchObject({ includesWal: true });
   });
 
-  test('begins when the server limits it, with its schedule, and every slot is accounted for', async () => {
+  test('begins when the server limits it, with a physical backup and their schedule, and every slot is accounted for', async () => {
+    // The WAL that follows the backup by hand is not what comes.
+    await forgetWal();
     await limit('1GB');
     await turnsOn();
-    const made = await ground.json('create-backup', '--physical');
-    expect(made).toMatchObject({ outcome: 'success' });
-    expect(await ground.base()).toMatchObject({ label: made.label, includesWal: false });
+    const label = await makesBase();
+    expect(await ground.base()).toMatchObject({ label, includesWal: false });
     await ground.recoverableTo(await ground.mark());
     const health = await ground.health();
     expect(health['replication']).toMatchObject({ verdict: 'ok' });
     expect(health['wal stream']).toMatchObject({ verdict: 'ok' });
     expect((await ground.run('status')).stdout).toMatch(/newest instant[\s\S]*base-backup/);
-    const ledger = await readFile(join(ground.folder, 'backups/logs/ledger.jsonl'), 'utf8');
-    expect(ledger.split('\n').filter((line) => line.includes('"kind":"schedule"'))).toEqual([
+    const entries = async (holds: string) =>
+      (await readFile(join(ground.folder, 'backups/logs/ledger.jsonl'), 'utf8'))
+        .split('\n')
+        .filter((line) => line.includes(holds));
+    expect(await entries('"kind":"schedule"')).toEqual([
       expect.not.stringContaining('base-backup'),
       expect.stringContaining('base-backup'),
     ]);
+    // The one by hand, and the one that was due.
+    const made = async () => (await entries('"job":"base-backup"')).filter((line) => line.includes('"state":"done"'));
+    while ((await made()).length < 2) await sleep(50);
+    expect(await made()).toEqual([expect.not.stringContaining('"slot"'), expect.not.stringContaining('"slot"')]);
     expect(await ground.json('evidence', 'verify')).toMatchObject({ intact: true, breaks: [] });
   });
 
@@ -130,10 +154,18 @@ describe.each(MAJORS)('Point-in-time recovery that nobody asked for, on PostgreS
     expect(health).not.toHaveProperty('wal stream');
     expect(await ground.json('status')).toMatchObject({ wal: { off: expect.stringContaining('db_backup is gone') } });
     ground.lines.length = 0;
+    await forgetWal();
     await limit('1GB');
     await turnsOn();
     await ground.logged('the replication slot was made');
     expect(await slots()).toEqual(['db_backup']);
+    // The others are that by hand and that of the beginning: what follows them is not what comes, and at the restart it was.
+    const label = await makesBase();
+    const bases = (await readdir(join(ground.folder, 'backups/base'))).filter((name) => name.endsWith('.meta'));
+    expect(bases).toHaveLength(3);
+    await ground.recoverableTo(await ground.mark());
+    const { windows } = await ground.json('list-backups', '--recoverable');
+    expect(windows![0]).toMatchObject({ base: label });
     expect(await ground.json('evidence', 'verify')).toMatchObject({ intact: true, breaks: [] });
   });
 
@@ -178,6 +210,7 @@ describe.each(MAJORS)('Point-in-time recovery that nobody asked for, on PostgreS
       await turnsOn();
       expect(ground.lines.filter(({ msg }) => msg === 'WAL is streamed')).toEqual([expect.objectContaining({ source: 'all' })]);
       expect(jobs().filter((job) => job === 'base-backup')).toHaveLength(1);
+      expect(await makesBase()).toMatch(/^base_all_/);
       const one = ['--source', 'all.postgres'];
       const made = await ground.json('create-backup', '--physical', ...one);
       expect(made).toMatchObject({ outcome: 'success', label: expect.stringMatching(/^base_all_/) });
@@ -210,7 +243,11 @@ describe.each(MAJORS)('Point-in-time recovery that nobody asked for, on PostgreS
     const receiver = await startReceiver();
     const env = { ...ground.env };
     const late = { POSTGRES_HOST: '127.0.0.1', POSTGRES_PORT: String(proxy.port), BACKUP_DIR: await folder('late') };
-    Object.assign(ground.env, late, { BACKUP_WEBHOOK_URL: receiver.url, BACKUP_HEALTH_SCHEDULE: '*/2 * * * * *' });
+    Object.assign(ground.env, late, {
+      BACKUP_WEBHOOK_URL: receiver.url,
+      BACKUP_HEALTH_SCHEDULE: '*/2 * * * * *',
+      BACKUP_CATCH_UP_HOURS: '0',
+    });
     const told = async (status: string) => {
       for (;;) {
         const alerts = receiver.requests.map(({ body }) => JSON.parse(body) as Alert);
@@ -253,6 +290,7 @@ describe.each(MAJORS)('Point-in-time recovery that nobody asked for, on PostgreS
       delete ground.env['BACKUP_WEBHOOK_URL'];
       delete ground.env['BACKUP_HEALTH_SCHEDULE'];
       delete ground.env['PITR_ENABLED'];
+      delete ground.env['BACKUP_CATCH_UP_HOURS'];
       await goesDown();
       await receiver.stop();
     }

@@ -109,7 +109,7 @@ async function longAgo(expression: string, days: number): Promise<void> {
 describe('When it starts, the daemon', () => {
   test('backs up a source that has no good backup at once, and another time only when it is due', async () => {
     const first = started({ BACKUP_SCHEDULE: NEVER });
-    expect(await first.logged('due at the start')).toMatchObject({ why: 'postgres has no good backup' });
+    expect(await first.logged('due although it is no slot')).toMatchObject({ why: 'postgres has no good backup' });
     expect(await first.logged(/^backup ended/)).toMatchObject({ outcome: 'success' });
     await stopped(first);
     const second = started({ BACKUP_SCHEDULE: NEVER });
@@ -124,7 +124,7 @@ describe('When it starts, the daemon', () => {
     const schedule = `0 ${hour} * * *`;
     await longAgo(schedule, 3);
     const daemon = started({ BACKUP_SCHEDULE: schedule });
-    const { slot } = await daemon.logged('due at the start');
+    const { slot } = await daemon.logged('due although it is no slot');
     expect(await daemon.logged(/^backup ended/)).toMatchObject({ outcome: 'success' });
     await stopped(daemon);
 

@@ -281,7 +281,7 @@ describe('Several sources', () => {
 
       // Without a good backup they are due as soon as the daemon starts.
       const daemon = startDaemon({ ...env, BACKUP_SCHEDULE: NEVER });
-      expect(await logged(daemon, ({ msg }) => msg === 'due at the start')).toMatchObject({ source: 'all' });
+      expect(await logged(daemon, ({ msg }) => msg === 'due although it is no slot')).toMatchObject({ source: 'all' });
       const memory = { ofFew: 0, ofAll: 0 };
       while ((await whole()).length === 0) {
         const now = await residentBytes(daemon);

@@ -62,6 +62,8 @@ export class PitrGround {
       ...sourceSettings(server.connection),
       ...{ BACKUP_DIR: join(folder, 'backups'), BACKUP_PROGRAM_DIRECTORIES: server.programs.directory },
       ...{ PITR_ENABLED: 'true', PITR_INTERVAL: '1', BACKUP_WORK_DIR: folder, BACKUP_CODEC: major === 15 ? 'gzip' : 'zstd' },
+      // Backups are made where a test says so.
+      BACKUP_CATCH_UP_HOURS: '0',
       ...(bucket && {
         ...{ BACKUP_S3_BUCKET: `pitr-${major}`, BACKUP_S3_ENDPOINT: bucket.endpoint, AWS_REGION: bucket.region },
         ...{ AWS_ACCESS_KEY_ID: bucket.credentials.accessKeyId, AWS_SECRET_ACCESS_KEY: bucket.credentials.secretAccessKey },
