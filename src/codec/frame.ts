@@ -7,10 +7,11 @@ import { zstdBound, type CodecName } from './codec.ts';
  * `.gz` or `.zst` file. For files without rows of ours in them (WAL, archives); see `member.ts` for dumps.
  */
 export async function compressFrame(codec: CodecName, raw: Uint8Array, level: number): Promise<Uint8Array> {
-  if (codec === 'gzip') return inOwnBuffer(await promisify(gzip)(raw, { level, chunkSize: raw.length + GZIP_SLACK }));
+  if (codec === 'gzip')
+    return inOwnBuffer(await promisify(gzip)(raw, { level, chunkSize: Math.min(raw.length + GZIP_SLACK, OUTPUT_BYTES) }));
   const { ZSTD_c_compressionLevel, ZSTD_c_checksumFlag } = constants;
   const frame = await promisify(zstdCompress)(raw, {
-    ...{ pledgedSrcSize: raw.length, chunkSize: zstdBound(raw.length) },
+    ...{ pledgedSrcSize: raw.length, chunkSize: Math.min(zstdBound(raw.length), OUTPUT_BYTES) },
     params: { [ZSTD_c_compressionLevel]: level, [ZSTD_c_checksumFlag]: 1 },
   });
   return inOwnBuffer(frame);
@@ -24,13 +25,16 @@ export async function decompressFrame(codec: CodecName, frame: Uint8Array, rawLe
   return raw;
 }
 
-// With room for all of its output each frame is one call on a thread; Node otherwise makes one for each 16 KiB.
+// So few calls on a thread for each frame; Node otherwise makes one for each 16 KiB. Room for all of a file of WAL, most of it not needed,
+// made V8 collect the whole heap after every few of them.
+const OUTPUT_BYTES = 2 ** 20;
 const GZIP_SLACK = 64 * 1024;
 /** Node takes no smaller one. */
 const ZLIB_LEAST = 64;
 
-/** The result lies at the start of a buffer as large as the input, which nobody else has. */
+/** A result in one piece lies at the start of a larger buffer, which nobody else has. */
 function inOwnBuffer(bytes: Uint8Array): Uint8Array {
+  if (bytes.byteLength === bytes.buffer.byteLength) return bytes;
   const own = new Uint8Array(bytes);
   const { buffer } = bytes;
   if (buffer instanceof ArrayBuffer && buffer.byteLength > GZIP_SLACK) buffer.transfer(0);

@@ -4,7 +4,7 @@ import { open } from 'node:fs/promises';
 const KEPT_BYTES = 64 * 2 ** 20;
 
 /**
- * Reads files of WAL into memory that is used again. A new buffer for each of them costs collections of the whole heap, a third of our own
+ * Reads files of WAL into memory that is used again. A new buffer for each of them costs collections of the whole heap, a fifth of our own
  * processor time where a source fills several segments a second (docs/performance.md).
  */
 export class SegmentBuffer {
