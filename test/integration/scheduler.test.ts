@@ -217,6 +217,16 @@ describe('A dump that stalls', () => {
     }
   });
 
+  test('is looked at for no longer than asked, also while the server does not answer', async () => {
+    await withClient(server.connection, async (client) => {
+      // It takes the view alone; LOCK would take what is behind it as well, which a new connection needs.
+      await client.query(
+        'BEGIN; SET LOCAL allow_system_table_mods = on; ALTER VIEW pg_catalog.pg_stat_activity RESET (security_barrier)',
+      );
+      await expect(readActivity(server.connection, AbortSignal.timeout(1000))).rejects.toThrow();
+    });
+  });
+
   test('is not what a long build of an index is, unlike a COPY that stands still', async () => {
     await withClient(server.connection, async (client) => {
       await client.query(`CREATE FUNCTION slow(id int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS
