@@ -88,7 +88,10 @@ async function makeHistory(ground: Ground, walBytes: number): Promise<number> {
     await sleep(200);
   }
   await ground.archiveBy(undefined);
-  // The one that is due for so much WAL would go on during the first rounds.
+  // What the source still has to do after so much WAL would go on during the first rounds.
+  await ground.sql('ALTER SYSTEM SET autovacuum = off');
+  await ground.sql('SELECT pg_reload_conf()');
+  await ground.sql(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE backend_type = 'autovacuum worker'`);
   await ground.sql('CHECKPOINT');
   return written;
 }
