@@ -1,4 +1,4 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { absentAs } from '../../src/errors.ts';
 import { describeMachine } from '../machine.ts';
@@ -9,6 +9,7 @@ const MB = 1e6;
 /** The page of the figures; with a folder they are written there, together with those of other works that are there of the same commit. */
 export async function addPhysical(folder: string | undefined, figures: PhysicalFigures): Promise<string> {
   if (folder === undefined) return page(figures);
+  await mkdir(folder, { recursive: true });
   const path = join(folder, `physical-${figures.gb}gb`);
   const there = await absentAs(undefined, readFile(`${path}.json`, 'utf8'));
   const before = there === undefined ? undefined : (JSON.parse(there) as PhysicalFigures);

@@ -438,7 +438,17 @@ describe('a role that is no superuser', () => {
     await server.query('vacuumed', `INSERT INTO slow SELECT i, repeat('x', 500) FROM generate_series(1, 20000) i`);
     await server.query('vacuumed', 'DELETE FROM slow');
     const workers = `SELECT pid FROM pg_stat_activity WHERE datname = 'vacuumed' AND backend_type = 'autovacuum worker'`;
-    while ((await server.query('postgres', workers)).length === 0) await server.query('postgres', 'SELECT pg_sleep(0.1)');
+    for (let looks = 1; (await server.query('postgres', workers)).length === 0; looks += 1) {
+      await server.query('postgres', 'SELECT pg_sleep(0.1)');
+      // On a machine that is busy it may not have come to it, once for minutes: the failure has to say what it was at.
+      if (looks === 600) {
+        const seen = [
+          await server.query('postgres', 'SELECT pid, datname, backend_type, backend_start, wait_event FROM pg_stat_activity'),
+          await server.query('vacuumed', 'SELECT * FROM pg_stat_user_tables'),
+        ];
+        throw new Error(`autovacuum did not begin within ${looks} looks: ${JSON.stringify(seen)}`);
+      }
+    }
     const connection = { ...server.server.connection, user: 'modest' };
     await withClient(connection, async (client) => await nameDatabase(client, connection, 'vacuumed', 'named'));
     expect(await server.databases()).toContain('named');
