@@ -4,8 +4,8 @@ import type { HealthCheckParts } from '../jobs/health-parts.ts';
 import type { StatusParts } from '../jobs/status-record.ts';
 import { findPrograms } from '../postgres/programs.ts';
 import { slotsBetween } from '../scheduler.ts';
-import { isStreamed } from '../wal/stream-state.ts';
 import type { AlertingTools } from './alerts.ts';
+import { jobSchedules } from './job-schedules.ts';
 import { objectivesOf } from './objectives.ts';
 
 const DAY_MS = 24 * 60 * 60_000;
@@ -33,19 +33,7 @@ export function statusParts(
     ...(source.listed && { elsewhere: (name: string) => name !== source.name }),
     objectives: objectivesOf(config),
     nextRuns: async (now) =>
-      new Map([
-        ['nightly-backup', next(schedule.backup, now)],
-        ['weekly-cleanup', next(schedule.cleanup, now)],
-        ['restore-drill', next(schedule.drill, now)],
-        ['health-check', next(schedule.health, now)],
-        // Of the server, whatever databases it has.
-        ...(source.group === undefined && (await isStreamed(wal))
-          ? ([
-              ['base-backup', next(schedule.base, now)],
-              ['pitr-drill', next(schedule.pitrDrill, now)],
-            ] as const)
-          : []),
-      ]),
+      new Map(Object.entries(await jobSchedules(config, wal)).map(([job, expression]) => [job, next(expression, now)])),
     staleAfter: (now) => new Date((next(schedule.health, now)?.getTime() ?? now.getTime() + NEVER_MS) + STALE_MS),
     redact,
   };

@@ -1,11 +1,11 @@
 import type { Parts } from '../assemble.ts';
+import { jobSchedules } from '../assemble/job-schedules.ts';
 import type { Evidence } from '../jobs/evidence.ts';
 import { chooseEntries, isPart, openIfThere } from '../report/ledger-blocks.ts';
 import type { LedgerEntry } from '../report/ledger-entry.ts';
 import { runHistory, type JobHistory } from '../report/run-history.ts';
 import { timeText } from '../quantities.ts';
 import { nextSlot, slotsBetween } from '../scheduler.ts';
-import { isStreamed } from '../wal/stream-state.ts';
 import { tableLines } from './table.ts';
 
 /**
@@ -26,15 +26,7 @@ export async function ledgerEntries(evidence: Evidence | undefined, source?: str
 /** What has become of the scheduled jobs of a source, by the ledger. */
 export async function jobHistories({ config, wal }: Parts, entries: readonly LedgerEntry[], now: Date): Promise<JobHistory[]> {
   const { schedule, source } = config;
-  const expressions: Readonly<Record<string, string>> = {
-    'nightly-backup': schedule.backup,
-    'weekly-cleanup': schedule.cleanup,
-    'restore-drill': schedule.drill,
-    'health-check': schedule.health,
-    // Of the server, whatever databases it has.
-    ...(source.group === undefined &&
-      (await isStreamed(wal)) && { 'base-backup': schedule.base, 'pitr-drill': schedule.pitrDrill }),
-  };
+  const expressions = await jobSchedules(config, wal);
   const { timeZone } = schedule;
   const schedules = Object.entries(expressions).map(([job, expression]) => ({ job, source: source.name, expression, timeZone }));
   return runHistory(entries, schedules, { now, nextSlot, slotsBetween, owedWithinMs: 0 });

@@ -1,34 +1,16 @@
-import { usableBases } from '../base/chains.ts';
-import { listBases } from '../base/list-bases.ts';
-import { readWal, recoverableFrom } from '../wal/read-wal.ts';
+import { recoverableWindows } from '../jobs/plan-recovery.ts';
 import type { CommandContext } from './command.ts';
 import { recoverFrom } from './recover.ts';
 import { secondsText } from '../quantities.ts';
 import { tableLines } from './table.ts';
 import { achieved } from './wal-state.ts';
 
-const DEFAULT_SEGMENT_BYTES = 16 * 2 ** 20;
-
 /** Every physical backup, and to which instants it can be recovered. */
 export async function listRecoverable(
   { parts, signal, clock, print }: CommandContext,
   target: string | undefined,
 ): Promise<number> {
-  const { source } = parts.recovery;
-  const places = recoverFrom(parts, target);
-  const { bases, unreadable } = await listBases(places.targets, source, signal);
-  const wal = await readWal(places, source, bases[0]?.manifest.segmentBytes ?? DEFAULT_SEGMENT_BYTES, signal);
-  const { usable, unusable: broken } = usableBases(bases);
-  const found = await recoverableFrom(
-    usable.map(({ manifest }) => manifest),
-    wal,
-    { signal },
-  );
-  const unusable = [
-    ...found.unusable,
-    ...broken,
-    ...unreadable.map(({ location, error }) => ({ base: location, why: error.message })),
-  ];
+  const { unusable, usable, ...found } = await recoverableWindows(recoverFrom(parts, target), {}, signal);
   const parentOf = new Map(usable.map(({ manifest }) => [manifest.label, manifest.parent?.label]));
   const windows = found.windows.map(({ segments, ...window }) => {
     const parent = parentOf.get(window.base);

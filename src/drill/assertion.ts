@@ -39,15 +39,7 @@ export async function runAssertion(
   if (expectation === undefined) {
     return { verdict: 'failed', message: 'its first line names an expectation that is not known: true, empty and rows are.' };
   }
-  const work = async (client: Client): Promise<AssertionRun> => {
-    const hangUp = (): void => void client.connection.stream.destroy();
-    signal.addEventListener('abort', hangUp, { once: true });
-    try {
-      return await runQuery(client, text, timeoutSeconds, expectation);
-    } finally {
-      signal.removeEventListener('abort', hangUp);
-    }
-  };
+  const work = async (client: Client): Promise<AssertionRun> => await runQuery(client, text, timeoutSeconds, expectation);
   return await withClient(connection, work, { applicationName: 'db-backup assertion', signal });
 }
 

@@ -23,8 +23,6 @@ export async function withSession<T>(
 ): Promise<T> {
   signal.throwIfAborted();
   const work = async (client: Client): Promise<T> => {
-    const hangUp = (): void => void client.connection.stream.destroy();
-    signal.addEventListener('abort', hangUp, { once: true });
     try {
       // PostgreSQL 17 and later know it.
       await client.query(
@@ -34,8 +32,6 @@ export async function withSession<T>(
     } catch (error) {
       signal.throwIfAborted();
       throw error;
-    } finally {
-      signal.removeEventListener('abort', hangUp);
     }
   };
   return await withClient(connection, work, { applicationName: 'db-backup drill', sessionSettings: SETTINGS, signal });

@@ -132,7 +132,7 @@ async function backUp(parts: BaseBackupParts, context: JobContext, startedAt: Da
   const obstacle = await replicationObstacle(connection, undefined, { tries: true, signal });
   if (obstacle) throw obstacle;
   const origin = await identifyWalSource(connection, signal);
-  const server = await withClient(connection, readServerFacts, { signal, untilAborted: true });
+  const server = await withClient(connection, readServerFacts, { signal });
   const expectedSize = await withClient(
     connection,
     async (client) =>
@@ -141,7 +141,7 @@ async function backUp(parts: BaseBackupParts, context: JobContext, startedAt: Da
           `SELECT pg_catalog.sum(pg_catalog.pg_tablespace_size(oid))::float8 AS bytes FROM pg_catalog.pg_tablespace`,
         )
       ).rows[0]!.bytes,
-    { signal, untilAborted: true },
+    { signal },
   ).catch(() => 2 ** 30);
   const archived = await parts.archived();
   watch?.phase?.('physical backup');
@@ -201,7 +201,7 @@ async function waitForWal(
   { signal }: JobContext,
 ): Promise<void> {
   // Without traffic the segment would stay open for hours.
-  await withClient(connection, async (client) => await requestSegmentSwitch(client), { signal, untilAborted: true });
+  await withClient(connection, async (client) => await requestSegmentSwitch(client), { signal });
   const giveUp = AbortSignal.timeout(walWaitMs);
   for (;;) {
     const { unusable } = await recoverableFrom([manifest], await readWal({ targets }, source, segmentBytes, signal), { signal });

@@ -34,7 +34,7 @@ export async function chooseParent(options: ParentOptions): Promise<ParentChoice
   const summarizes = await withClient(
     connection,
     async (client) => (await client.query<{ summarize_wal: string }>('SHOW summarize_wal')).rows[0]?.summarize_wal,
-    { signal, untilAborted: true },
+    { signal },
   );
   if (summarizes !== 'on') return wrong('summarize_wal is off on the server');
   const { bases } = await listBases(targets, source, signal);

@@ -62,7 +62,7 @@ async function askServer({ connection, timeoutMs }: ServerParts, clock: Clock, s
         const reading: ClockReading = { before, server: new Date(Number(rows[0]!.time)), after: clock.now() };
         return { answer: { version, standby }, clock: reading, major };
       },
-      { signal: own, untilAborted: true },
+      { signal: own },
     );
   const answer = await attempted(ask, timeoutMs, signal);
   if (!(answer instanceof BackupError)) return answer;

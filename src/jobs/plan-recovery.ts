@@ -73,7 +73,7 @@ export async function recoverableWindows(
   { timeline }: Pick<RecoverRequest, 'timeline'>,
   signal: AbortSignal,
 ): Promise<Recoverable & { readonly usable: readonly UsableBase[]; readonly inventory: WalInventory }> {
-  const { bases } = await listBases(targets, source, signal);
+  const { bases, unreadable } = await listBases(targets, source, signal);
   const { usable, unusable } = usableBases(bases);
   const segmentBytes = usable[0]?.manifest.segmentBytes ?? 16 * 2 ** 20;
   const inventory = await readWal({ targets, ...(incoming !== undefined && { incoming }) }, source, segmentBytes, signal);
@@ -82,7 +82,8 @@ export async function recoverableWindows(
     inventory,
     { signal, ...(timeline !== undefined && { timeline }) },
   );
-  return { windows: found.windows, unusable: [...found.unusable, ...unusable], usable, inventory };
+  const notRead = unreadable.map(({ location, error }) => ({ base: location, why: error.message }));
+  return { windows: found.windows, unusable: [...found.unusable, ...unusable, ...notRead], usable, inventory };
 }
 
 /** What to recover from, and where all of it is. */

@@ -93,7 +93,7 @@ async function awaitUnused({ connection, slot }: SlotParts, stalled: boolean, si
       }
       if (state?.active === true) throw inUse(slot, state);
     },
-    { signal, untilAborted: true },
+    { signal },
   );
 }
 
@@ -119,7 +119,7 @@ async function makeSlot({ connection, slot }: SlotParts, limited: boolean, log: 
       }
       return await viewWal(client, slot);
     },
-    { signal, untilAborted: true },
+    { signal },
   );
 }
 
@@ -146,6 +146,6 @@ export async function giveUpSlot({ connection, slot }: SlotParts, signal: AbortS
         }
       }
     },
-    { signal, untilAborted: true },
+    { signal },
   );
 }

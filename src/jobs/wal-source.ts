@@ -45,6 +45,6 @@ export async function sampleSource(
         ...(writtenLsn !== undefined && { durableLsn: writtenLsn }),
       };
     },
-    { signal, untilAborted: true },
+    { signal },
   );
 }

@@ -93,7 +93,7 @@ async function streamOnce(parts: WalStreamParts, watch: StreamWatch, context: Wa
       const obstacle = await replicationObstacle(connection, slot, { tries: true, signal: own });
       if (obstacle) throw obstacle;
       const origin = await identifyWalSource(connection, own);
-      return { origin, server: await withClient(connection, readServerFacts, { signal: own, untilAborted: true }) };
+      return { origin, server: await withClient(connection, readServerFacts, { signal: own }) };
     },
     ANSWER_MS,
     signal,

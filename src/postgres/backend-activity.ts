@@ -42,7 +42,7 @@ export async function readActivity(connection: ConnectionOptions, signal: AbortS
       );
       return rows;
     },
-    { applicationName: NAME, signal, untilAborted: true },
+    { applicationName: NAME, signal },
   );
 }
 

@@ -115,11 +115,7 @@ export async function streamBaseBackup(
 }
 
 async function serverTime(connection: ConnectionOptions, signal: AbortSignal | undefined): Promise<string> {
-  return await withClient(
-    connection,
-    async (client) => (await sampleWal(client, false)).time,
-    signal && { signal, untilAborted: true },
-  );
+  return await withClient(connection, async (client) => (await sampleWal(client, false)).time, signal && { signal });
 }
 
 function commandText({ label, includeWal, maxRate, since }: BaseBackupOptions, major: number): string {

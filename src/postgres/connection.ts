@@ -37,10 +37,11 @@ export interface ConnectSettings {
   readonly replication?: boolean;
   /** The socket to connect, when it is not to be one of the driver's own. Not used with TLS, which the driver builds on its own. */
   readonly socket?: () => Socket;
-  /** Gives up connecting; has no say once the client is handed out. */
+  /**
+   * Gives up connecting; has no say once `connect` has handed the client out. `withClient` ends its use as well: a network that carries nothing
+   * any more tells nobody, and a query would never end.
+   */
   readonly signal?: AbortSignal;
-  /** For `withClient`: `signal` ends its use as well. A network that carries nothing any more tells nobody: a query would never end. */
-  readonly untilAborted?: boolean;
 }
 
 /** The driver takes it, its types do not know it. */
@@ -73,14 +74,14 @@ export async function connect(options: ConnectionOptions, settings: ConnectSetti
   }
 }
 
-/** Runs `use` with a connection of its own and ends it afterwards, whatever happens. */
+/** Runs `use` with a connection of its own and ends it afterwards, whatever happens. When the signal aborts, it is closed and `use` fails. */
 export async function withClient<T>(
   options: ConnectionOptions,
   use: (client: pg.Client) => Promise<T>,
   settings: ConnectSettings = {},
 ): Promise<T> {
   const client = await connect(options, settings);
-  const signal = settings.untilAborted === true ? settings.signal : undefined;
+  const { signal } = settings;
   const giveUp = (): void => void client.connection.stream.destroy();
   signal?.addEventListener('abort', giveUp, { once: true });
   if (signal?.aborted === true) giveUp();

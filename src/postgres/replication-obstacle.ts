@@ -60,7 +60,7 @@ export async function lookAtReplication(
   { tries, signal }: { readonly tries: boolean; readonly signal: AbortSignal },
 ): Promise<ReplicationLook> {
   const { rows } = await withClient(connection, async (client) => await client.query<Row>(FACTS, [slot ?? null]), {
-    ...{ signal, untilAborted: true },
+    ...{ signal },
   });
   const row = rows[0]!;
   const obstacle = obstacleIn(row, slot !== undefined) ?? (tries ? await refusalOf(connection, row, signal) : undefined);

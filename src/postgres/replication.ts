@@ -46,7 +46,7 @@ export async function identifyWalSource(connection: ConnectionOptions, signal?: 
         segmentBytes: bytesOf(size.rows[0]!.wal_segment_size),
       };
     },
-    { replication: true, ...(signal && { signal, untilAborted: true }) },
+    { replication: true, ...(signal && { signal }) },
   );
 }
 

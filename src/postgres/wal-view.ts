@@ -23,7 +23,10 @@ export interface WalView {
   readonly receiverHidden: boolean;
 }
 
-/** `us`: until it is durable here, alone or among others, or before or after them where the role may not see that. `absent`: for us, and nothing receives. `other`: a standby that comes before us. */
+/**
+ * `us`: until it is durable here, alone or among others; also where the role may not see whether a standby comes before us. `absent`: for us, and
+ * nothing receives. `other`: a standby that comes before us.
+ */
 export type CommitsWait = 'us' | 'absent' | 'other' | 'nobody';
 
 interface Row {
